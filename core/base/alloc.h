@@ -1,0 +1,30 @@
+/* alloc.h - where the core's memory comes from.
+ *
+ * All of core/ allocates through these four, so that tests can make the nth
+ * allocation fail and can see that everything was released. One set per
+ * process, not synchronised: the library is single-threaded. Blocks that
+ * tw_post makes on a foreign thread do not pass through here.
+ *
+ * SPDX-License-Identifier: MIT */
+#ifndef TW_BASE_ALLOC_H
+#define TW_BASE_ALLOC_H
+
+#include <stddef.h>
+
+/* As malloc, calloc, realloc and free. NULL when there is none. */
+void *tw__malloc(size_t size);
+void *tw__calloc(size_t count, size_t size);
+void *tw__realloc(void *block, size_t size);
+void tw__free(void *block);
+
+/* A zero-terminated copy of `len` bytes; NULL when there is no memory. */
+char *tw__strndup(const char *data, size_t len);
+
+/* For tests: the allocation number `nth` from now (1 = the next) fails, once;
+ * 0 switches that off. */
+void tw__alloc_fail_nth(size_t nth);
+
+/* For tests: blocks that are allocated and not yet freed. */
+size_t tw__alloc_live(void);
+
+#endif
