@@ -1,0 +1,77 @@
+/* broker.h - where publications are put in order: the seam for engines.
+ *
+ * An engine is asynchronous: a request returns at once and is answered later
+ * through a callback or an event, never inside the call. The engine of this
+ * server is the link with its homes (bus.h); Redis will be another one.
+ *
+ * All names and data are borrowed unless said otherwise. One thread.
+ *
+ * SPDX-License-Identifier: MIT */
+#ifndef TW_BUS_BROKER_H
+#define TW_BUS_BROKER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "hub/pub.h"
+
+typedef struct tw__broker tw__broker;
+
+enum { TW__EPOCH_MAX = 16 };
+
+/* Where a channel stands; all zero for a channel without history. */
+typedef struct tw__position {
+    uint64_t offset;
+    char epoch[TW__EPOCH_MAX + 1];
+} tw__position;
+
+/* What the engine tells its user. */
+typedef struct tw__broker_events {
+    /* A sequenced publication of a channel in which this member has interest;
+     * also the member's own. The reference is taken by the receiver. */
+    void (*on_publication)(void *arg, tw__pub *pub);
+    /* `lost` publications of the channel did not reach this member (a delivery
+     * budget was full, or the home died). */
+    void (*on_gap)(void *arg, const char *channel, size_t len, uint64_t lost);
+    /* A publication that publish() had accepted could not be sequenced (the
+     * home stayed away for over 2 s). Borrowed. */
+    void (*on_lost)(void *arg, const tw__pub *pub, int error);
+    void *arg;
+} tw__broker_events;
+
+/* `status` is 0 or an error; `position` is valid when it is 0. */
+typedef void (*tw__interest_cb)(int status, const tw__position *position,
+                                void *arg);
+typedef void (*tw__count_cb)(int status, uint64_t count, void *arg);
+
+typedef struct tw__broker_ops {
+    /* Accepts a publication. The reference is taken, also on failure.
+     * 0, TW_EOVERLOADED (the publish budget to the home is full) or
+     * TW_EUNAVAILABLE (the home is away for more than 2 s). */
+    int (*publish)(tw__broker *broker, tw__pub *pub);
+
+    /* Declares that this member wants the channel's publications. `cb` is called
+     * once when the home confirmed: every publication sequenced after that
+     * reaches on_publication, and only such. The interest is kept, and renewed
+     * by the engine when the home is replaced, until drop().
+     * 0, TW_EEXISTS, TW_ENOMEM. The callback always comes (TW_ECLOSED at the
+     * engine's end or when dropped before). */
+    int (*interest)(tw__broker *broker, const char *channel, size_t len,
+                    tw__interest_cb cb, void *arg);
+    void (*drop)(tw__broker *broker, const char *channel, size_t len);
+
+    /* Tells how many subscribers this member has of a channel in which it has
+     * interest; sent at most once a turn. */
+    void (*set_count)(tw__broker *broker, const char *channel, size_t len,
+                      uint32_t count);
+
+    /* Asks the home for the subscribers of all members. */
+    int (*count)(tw__broker *broker, const char *channel, size_t len,
+                 tw__count_cb cb, void *arg);
+} tw__broker_ops;
+
+struct tw__broker {
+    const tw__broker_ops *ops;
+};
+
+#endif

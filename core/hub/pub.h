@@ -1,0 +1,82 @@
+/* pub.h - a publication on its way: counted, immutable once handed on.
+ *
+ * One block holds the header, the channel's name, the key and the payload.
+ * The header travels unchanged through every member; flags that a member does
+ * not know are forwarded.
+ *
+ * SPDX-License-Identifier: MIT */
+#ifndef TW_HUB_PUB_H
+#define TW_HUB_PUB_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/list.h"
+
+enum {
+    TW__CHANNEL_MAX = 255, /* bytes of a channel's name */
+    TW__KEY_MAX = 255,
+    TW__TRACE_BYTES = 16,
+};
+
+enum tw__pub_flag {
+    TW__PUB_BINARY = 1,
+    TW__PUB_NO_HISTORY = 2,
+    TW__PUB_TRACED = 4, /* `trace` is set */
+};
+
+/* Who published. `except` is a connection handle of the origin (0: nobody);
+ * only a member with the same slot and incarnation can resolve it. */
+typedef struct tw__origin {
+    uint32_t node;
+    uint32_t incarnation;
+    uint16_t slot;
+} tw__origin;
+
+typedef struct tw__pub_header {
+    uint16_t flags;
+    uint8_t lane;   /* priority; one lane exists: 0 */
+    uint8_t colour; /* 0: ordinary traffic */
+    tw__origin origin;
+    uint64_t except;
+    uint64_t offset;      /* given by the home; 0: none */
+    uint64_t deadline_ms; /* CLOCK_MONOTONIC; 0: never expires */
+    uint8_t trace[TW__TRACE_BYTES];
+} tw__pub_header;
+
+typedef struct tw__pub {
+    tw__list node; /* for the queue it is in */
+    uint32_t _refs;
+    uint32_t len;
+    uint8_t channel_len, key_len;
+    tw__pub_header header;
+    char _bytes[]; /* channel, NUL, key, NUL, payload */
+} tw__pub;
+
+/* A publication with a zeroed header and one reference, which is given; the
+ * payload is copied from `data`, or left to be filled when `data` is NULL.
+ * NULL without memory. Lengths are checked by the caller. */
+tw__pub *tw__pub_create(const char *channel, size_t channel_len,
+                        const char *key, size_t key_len, const void *data,
+                        size_t len);
+
+static inline const char *tw__pub_channel(const tw__pub *pub) {
+    return pub->_bytes;
+}
+
+static inline const char *tw__pub_key(const tw__pub *pub) {
+    return pub->_bytes + pub->channel_len + 1;
+}
+
+static inline uint8_t *tw__pub_data(tw__pub *pub) {
+    return (uint8_t *)pub->_bytes + pub->channel_len + pub->key_len + 2;
+}
+
+static inline tw__pub *tw__pub_ref(tw__pub *pub) {
+    pub->_refs++;
+    return pub;
+}
+
+void tw__pub_unref(tw__pub *pub);
+
+#endif

@@ -1,0 +1,98 @@
+/* tidewire/master.h - one server as a master, workers and an admin member.
+ *
+ * tw_master_run forks; each worker is a slot with its own loop, server and
+ * host (a script VM, say). The master runs no connections, no HTTP and none of
+ * the member hooks below: those are called in the workers.
+ *
+ * SPDX-License-Identifier: MIT */
+#ifndef TIDEWIRE_MASTER_H
+#define TIDEWIRE_MASTER_H
+
+#include "tidewire/tidewire.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum { TW_REPORT_MAX = 4096 };
+
+/* What a worker knows of itself. */
+typedef struct tw_member {
+    uint32_t slot, slots;
+    uint32_t incarnation; /* grows with each start of the slot */
+    uint32_t generation;  /* of the host's logic; 1 at first */
+    bool is_respawn;      /* replaces a worker that died */
+    /* The file that holds everything the generation was loaded from. When
+     * `writes_snapshot`, the hook loads from the sources and writes it; else it
+     * loads from it, so that no generation is ever a mixture. */
+    const char *snapshot;
+    bool writes_snapshot;
+    const char *runtime_dir;
+} tw_member;
+
+/* Each answers 0 or an error and then writes a report of at most TW_REPORT_MAX
+ * bytes, which is logged and given to whoever asked for the reload. `user` is
+ * the config's member_user. */
+typedef struct tw_member_hooks {
+    /* After the fork: `server` exists and does not listen yet. Loads generation
+     * member->generation and sets routes and classes. */
+    int (*start)(tw_server *server, const tw_member *member, char *report,
+                 void *user);
+    /* The server listens and this member is ready. */
+    void (*started)(tw_server *server, const tw_member *member, void *user);
+    /* Loads generation member->generation beside the running one. */
+    int (*prepare)(tw_server *server, const tw_member *member, char *report,
+                   void *user);
+    /* The server is frozen: carries over what save() and restore() carry. */
+    int (*freeze)(tw_server *server, char *report, void *user);
+    /* All members froze: switches. Must not fail. */
+    void (*commit)(tw_server *server, void *user);
+    /* Forgets what prepare loaded; the old generation goes on. */
+    void (*abort)(tw_server *server, void *user);
+    /* The worker is about to end, after the drain; calls tw_member_stopped when
+     * it is done (a limit applies). NULL: nothing to do. */
+    void (*stop)(tw_server *server, void *user);
+} tw_member_hooks;
+
+/* Borrowed by on_ready. */
+typedef struct tw_ready {
+    const tw_str *addresses; /* as bound, "127.0.0.1:8080" */
+    size_t address_count;
+    const char *admin; /* "" when there is none */
+    const char *runtime_dir;
+    uint32_t workers;
+} tw_ready;
+
+typedef struct tw_master_config {
+    tw_config server;        /* listen, limits, hooks, log; `loop` is NULL */
+    tw_member_hooks member;
+    void *member_user;
+    uint32_t workers;        /* 0: one per core */
+    const char *admin;       /* "127.0.0.1:8090"; NULL or "": no TCP admin */
+    const char *runtime_dir; /* NULL: made below $XDG_RUNTIME_DIR or /tmp */
+    const char *version;     /* of the program, for status */
+    uint32_t hang_cpu_ms;    /* [2000] own CPU time without a turn; see hang_off */
+    uint32_t hang_wall_ms;   /* [30000] */
+    bool hang_off;           /* for debuggers */
+    uint32_t drain_ms;       /* [10000] for a drain, then connections are cut */
+    uint32_t stop_ms;        /* [5000] for member.stop */
+    /* Called in the master once all members are ready: addresses as bound. */
+    void (*on_ready)(const tw_ready *ready, void *user);
+} tw_master_config;
+
+/* Runs the server until SIGTERM or SIGINT drained it (a second one ends it at
+ * once); SIGHUP reloads. Returns the exit status for the process, in the master
+ * and in every child alike: 0, or 1 when the first generation could not be
+ * loaded or an address not be bound (logged). */
+TW_API int tw_master_run(const tw_master_config *config);
+
+/* For the host of a worker: member.stop is done. */
+TW_API void tw_member_stopped(tw_server *server);
+
+/* For the host of a worker: asks the master for a reload, as SIGHUP does. */
+TW_API void tw_member_reload(tw_server *server);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,107 @@
+/* tidewire/metrics.h - what a server counts about itself.
+ *
+ * The lists make the enums, the names under /metrics and the documentation, so
+ * that they cannot drift. Counters only grow and survive the death of a
+ * worker; gauges are the state of now. Each is kept per slot.
+ *
+ * SPDX-License-Identifier: MIT */
+#ifndef TIDEWIRE_METRICS_H
+#define TIDEWIRE_METRICS_H
+
+/* X(SYMBOL, "name", "help"); a counter's full name is tidewire_<name>_total. */
+#define TW_COUNTERS(X)                                                         \
+    X(ACCEPTED, "accepted", "Connections accepted from the network")           \
+    X(ACCEPT_REFUSED, "accept_refused",                                        \
+      "Connections closed at once: out of descriptors or over a limit")        \
+    X(HANDSHAKES, "handshakes", "WebSocket handshakes completed")              \
+    X(HANDSHAKES_REFUSED, "handshakes_refused",                                \
+      "Upgrade requests answered with an error")                               \
+    X(HANDSHAKE_TIMEOUTS, "handshake_timeouts",                                \
+      "Connections closed because no whole request came in time")              \
+    X(HTTP_REQUESTS, "http_requests", "Plain HTTP requests answered")          \
+    X(HTTP_ERRORS, "http_errors", "Plain HTTP requests answered with 4xx/5xx") \
+    X(CLOSED, "connections_closed", "WebSocket connections ended")             \
+    X(CLOSED_IDLE, "connections_closed_idle",                                  \
+      "Closed because nothing was heard within the idle time")                 \
+    X(CLOSED_SLOW, "connections_closed_slow",                                  \
+      "Closed because a queue was full or made no progress")                   \
+    X(CLOSED_PROTOCOL, "connections_closed_protocol",                          \
+      "Closed because the peer broke the protocol")                            \
+    X(CLOSED_RATE, "connections_closed_rate", "Closed by the route's rate")    \
+    X(MESSAGES_IN, "messages_received", "Whole messages received")             \
+    X(MESSAGES_RATED, "messages_rate_dropped",                                 \
+      "Messages dropped by the route's rate")                                  \
+    X(BYTES_IN, "bytes_received", "Bytes read from connections")               \
+    X(BYTES_OUT, "bytes_sent", "Bytes written to connections")                 \
+    X(REPLIES, "replies_sent", "Direct sends queued to connections")           \
+    X(REPLIES_REFUSED, "replies_refused",                                      \
+      "Direct sends refused because the reply budget was full")                \
+    X(PINGS_OUT, "pings_sent", "Heartbeat pings sent")                         \
+    X(PINGS_IN, "pings_received", "Pings received")                            \
+    X(PONGS_SKIPPED, "pongs_skipped",                                          \
+      "Pings left unanswered because a later one was")                         \
+    X(WRITES, "writes", "System calls that wrote to connections")              \
+    X(PUBLISHED, "publications", "Publications accepted from hooks")           \
+    X(PUBLISH_REFUSED, "publications_refused",                                 \
+      "Publications refused: overloaded or unavailable")                       \
+    X(PUBLISH_LOST, "publications_lost",                                       \
+      "Publications accepted and then lost with a channel's home")             \
+    X(RECEIVED, "publications_received",                                       \
+      "Sequenced publications that reached this worker")                       \
+    X(INTENDED, "deliveries_intended",                                         \
+      "Publications times subscribers present, less those excepted")           \
+    X(DELIVERED, "deliveries", "Deliveries taken by the kernel")               \
+    X(CONFLATED, "deliveries_conflated",                                       \
+      "Deliveries replaced by a newer one of the same key")                    \
+    X(DROPPED, "deliveries_dropped", "Deliveries dropped by a slow policy")    \
+    X(EXPIRED, "deliveries_expired", "Deliveries older than their ttl")        \
+    X(CLOSED_LOSS, "deliveries_closed",                                        \
+      "Deliveries lost because their connection closed")                       \
+    X(GAPS, "link_gaps", "Gap records received from homes")                    \
+    X(GAP_LOST, "link_gap_publications", "Publications lost between members")  \
+    X(SEQUENCED, "publications_sequenced", "Publications put in order as home")\
+    X(LINK_DROPPED, "link_deliveries_dropped",                                 \
+      "Deliveries to other members dropped: their budget was full")            \
+    X(LINK_RECORDS_OUT, "link_records_sent", "Link records sent")              \
+    X(LINK_RECORDS_IN, "link_records_received", "Link records received")       \
+    X(LINK_BYTES_OUT, "link_bytes_sent", "Link bytes sent")                    \
+    X(LINK_BYTES_IN, "link_bytes_received", "Link bytes received")             \
+    X(LINK_RESETS, "link_resets", "Link streams reset")                        \
+    X(SLOW_EVENTS, "slow_events", "Times a subscriber's queue was full")       \
+    X(HOOK_CALLS, "hook_calls", "Calls of script hooks")                       \
+    X(HOOK_ERRORS, "hook_errors", "Script hooks that raised")                  \
+    X(HOOK_BUDGET, "hook_budget_exceeded", "Calls stopped by the CPU budget")  \
+    X(HOOK_MEMORY, "hook_memory_exceeded", "Calls stopped by the memory limit")\
+    X(HOOK_TIMEOUTS, "hook_timeouts", "Waiting hooks that ran out of time")    \
+    X(TIMER_RUNS, "timer_runs", "Runs of script timers")                       \
+    X(TIMER_SKIPS, "timer_skips", "Timer ticks skipped")                       \
+    X(STATES_CARRIED, "states_carried",                                        \
+      "conn.state tables carried to a new generation")                         \
+    X(GENERATIONS, "generations_committed", "Reloads committed in this slot")
+
+/* X(SYMBOL, "name", "help"); a gauge's full name is tidewire_<name>. */
+#define TW_GAUGES(X)                                                           \
+    X(CONNECTIONS, "connections", "Open WebSocket connections")                \
+    X(SOCKETS, "sockets", "Open public descriptors, HTTP ones included")       \
+    X(CHANNELS, "channels", "Channels with a subscriber on this worker")       \
+    X(SUBSCRIPTIONS, "subscriptions", "Subscriptions on this worker")          \
+    X(QUEUED_BYTES, "queued_bytes", "Bytes waiting for slow connections")      \
+    X(QUEUED, "deliveries_queued", "Deliveries waiting in queues")             \
+    X(PINNED_BYTES, "pinned_bytes", "Batch memory held by waiting deliveries") \
+    X(HOME_CHANNELS, "home_channels", "Channels whose home this slot is")      \
+    X(LINK_QUEUED_BYTES, "link_queued_bytes", "Bytes waiting for other members")\
+    X(LUA_BYTES, "lua_memory_bytes", "Memory of the script VMs")               \
+    X(WAITING_HOOKS, "waiting_hooks", "Hooks that wait")                       \
+    X(GENERATION, "generation", "Number of the running script generation")
+
+#define TW__COUNTER_ENUM(symbol, name, help) TW_COUNTER_##symbol,
+typedef enum tw_counter {
+    TW_COUNTERS(TW__COUNTER_ENUM) TW_COUNTER_COUNT
+} tw_counter;
+#undef TW__COUNTER_ENUM
+
+#define TW__GAUGE_ENUM(symbol, name, help) TW_GAUGE_##symbol,
+typedef enum tw_gauge { TW_GAUGES(TW__GAUGE_ENUM) TW_GAUGE_COUNT } tw_gauge;
+#undef TW__GAUGE_ENUM
+
+#endif
