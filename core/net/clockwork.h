@@ -11,19 +11,25 @@ typedef struct tw__clockwork {
     tw__wheel wheel;
     uv_timer_t _timer;
     tw__turn_hook _hook;
-    uint64_t _armed_ms;
-    bool _paused;
+    uint64_t _armed_ms; /* UINT64_MAX: the timer is off */
+    bool _is_stale, _is_paused;
 } tw__clockwork;
 
+/* 0 or TW_EIO. The struct must not move while it is open. */
 int tw__clockwork_init(tw__clockwork *clockwork, tw__loop *loop);
+
+/* Nothing fires any more. Asynchronous end: the memory must live until the loop
+ * is closed. Entries still set may be cleared until then. */
 void tw__clockwork_close(tw__clockwork *clockwork);
 
-/* Fires after `delay_ms` from the loop's now; at the earliest in a later turn. */
+/* Fires after `delay_ms` from the loop's now; at the earliest in a later turn.
+ * At most 1,024 entries fire in a turn, the others in the next. */
 void tw__clockwork_set(tw__clockwork *clockwork, tw__wheel_entry *entry,
                        uint64_t delay_ms);
 void tw__clockwork_clear(tw__clockwork *clockwork, tw__wheel_entry *entry);
 
-/* While paused nothing fires; what fell due fires after the resume. */
+/* While paused nothing fires, from the moment of the call on; what fell due
+ * fires in a turn after the resume. Entries may be set and cleared. */
 void tw__clockwork_pause(tw__clockwork *clockwork);
 void tw__clockwork_resume(tw__clockwork *clockwork);
 

@@ -3,7 +3,8 @@
  *
  * Out of descriptors (EMFILE, ENFILE): a reserve descriptor is given up to
  * accept and close the newcomers of this turn (on_refused counts them), then
- * the listener rests for 100 ms: no busy loop, and nobody waits in vain.
+ * the listener rests for 100 ms: no busy loop, and nobody waits in vain. When
+ * memory is short it rests too, and nobody is refused.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef TW_NET_LISTENER_H
@@ -15,7 +16,8 @@
 
 typedef struct tw__listener tw__listener;
 struct tw__listener {
-    /* The descriptor is given. */
+    /* The descriptor is given; non-blocking, close-on-exec. Both callbacks may
+     * stop the listener; its memory then stays until the turn ends. */
     void (*on_accept)(tw__listener *listener, int fd, const tw__address *peer);
     void (*on_refused)(tw__listener *listener, int error);
     void *arg;
@@ -23,15 +25,17 @@ struct tw__listener {
     tw__poller *_poller;
     tw__clockwork *_clockwork;
     tw__wheel_entry _rest;
-    int _reserve;
+    int _reserve; /* -1 while there is none */
 };
 
-/* `fd` is listening already and is taken. The callbacks and arg are set before.
- * Accepts at most 64 a turn. 0, TW_ENOMEM or TW_EIO. */
+/* `fd` is listening already and is taken. The callbacks and arg are set before,
+ * the rest of the struct is zero or was stopped. Accepts at most 64 a turn.
+ * 0, TW_ENOMEM or TW_EIO (errno). */
 int tw__listener_start(tw__listener *listener, tw__poller *poller,
                        tw__clockwork *clockwork, int fd);
 
-/* Stops watching. Closes the descriptor too, unless `keep_fd`. */
+/* Stops watching. Closes the descriptor too, unless `keep_fd`. Does nothing on
+ * a listener that is not started. */
 void tw__listener_stop(tw__listener *listener, bool keep_fd);
 
 #endif

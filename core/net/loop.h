@@ -6,7 +6,10 @@
  * closes) leaves at its end, in batches.
  *
  * The loop is either ours (host == NULL) or a host's uv_loop_t; then the host
- * runs it.
+ * runs it. From init to close a tw__loop keeps its uv loop alive: a host's
+ * uv_run does not return just because nobody is connected.
+ *
+ * The struct must not move while it is open.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef TW_NET_LOOP_H
@@ -42,45 +45,69 @@ struct tw__turn_hook {
 
 struct tw__loop {
     uv_loop_t *uv;
-    uint64_t turns;      /* turns ended, for hang detection */
-    void (*on_turn)(tw__loop *loop, void *arg); /* may be NULL; after all hooks */
+    uint64_t turns; /* turns ended, for hang detection */
+    /* After all hooks; may be NULL. */
+    void (*on_turn)(tw__loop *loop, void *arg);
     void *on_turn_arg;
-    uint64_t _now_ms;
+    void (*_on_closed)(void *arg);
+    void *_on_closed_arg;
+    uint64_t _turn_ms;
     uv_loop_t _own;
-    uv_prepare_t _prepare;
-    uv_idle_t _idle;
+    uv_prepare_t _prepare; /* the end of a turn */
+    uv_check_t _check;     /* all its events were seen */
+    uv_idle_t _idle;       /* while on, the loop does not wait */
+    uv_timer_t _limit;     /* of tw__loop_run_once */
     tw__list _hooks[TW__TURN_RANKS];
     unsigned _open_handles;
-    bool _is_own, _is_idle_on, _closing;
+    bool _is_own, _is_woken, _is_in_turn, _is_closing;
 };
 
 /* 0, TW_ENOMEM or TW_EIO. `host` may be NULL. */
 int tw__loop_init(tw__loop *loop, uv_loop_t *host);
 
-/* Begins closing the loop's handles. With an own loop it then runs the loop
- * until every handle is closed and frees it; on a host's loop `on_closed` is
- * called from a later turn, and only then may the memory go. Users of the loop
- * (pollers, mailboxes, timers) are closed before by their owners. */
+/* Begins closing the loop's handles; no hook runs any more and all are taken
+ * out. With an own loop (never from inside of its run) it then runs the loop
+ * until every handle is closed, frees it and calls `on_closed`, which may be
+ * NULL. On a host's loop `on_closed` is called from a later turn, and only then
+ * may the memory go. Users of the loop (pollers, mailboxes, clockworks) are
+ * closed before by their owners; their memory may go at the same time. */
 void tw__loop_close(tw__loop *loop, void (*on_closed)(void *arg), void *arg);
 
-/* Runs the own loop until tw__loop_stop. */
+/* Runs the own loop until tw__loop_stop. A stop before the run counts. */
 void tw__loop_run(tw__loop *loop);
 void tw__loop_stop(tw__loop *loop);
 
-/* One turn; does not wait longer than `wait_ms` for events. For tests. */
+/* What was queued leaves (the hooks run once), then waits at most `wait_ms`
+ * for events and handles them; what those queue leaves with the next call. May
+ * wait less, so call it until what you wait for is there. On either kind of
+ * loop, from outside of its run. For tests. */
 void tw__loop_run_once(tw__loop *loop, uint64_t wait_ms);
 
-/* Monotonic milliseconds, read once a turn (CLOCK_MONOTONIC). */
+/* Milliseconds of CLOCK_MONOTONIC, so comparable between the processes of a
+ * machine; read by libuv when events arrive and again before timers. */
 uint64_t tw__loop_now(const tw__loop *loop);
+
+/* The same as it was when this turn's events arrived. */
+uint64_t tw__loop_turn_ms(const tw__loop *loop);
 
 /* Reads the clock again, after work that took long. */
 void tw__loop_update_now(tw__loop *loop);
 
+/* `hook` is borrowed until it is removed. Hooks may add and remove any hook,
+ * themselves too, and free those they removed. Within a rank they run in the
+ * order of adding; one added to the rank that is running waits for the next
+ * turn. */
 void tw__loop_add_hook(tw__loop *loop, tw__turn_hook *hook, tw__turn_cb cb,
                        enum tw__turn_rank rank);
 void tw__loop_remove_hook(tw__turn_hook *hook);
 
-/* Makes the coming turn not wait: work was queued from outside of a turn. */
+/* Makes the coming turn not wait: work was queued from outside of a turn, or by
+ * a hook for one that ran before it. */
 void tw__loop_wake(tw__loop *loop);
+
+/* For the files of net/: counts an initialised handle as a user of the loop,
+ * and closes such a one. `data` of the handle is the loop's. */
+void tw__loop_adopt(tw__loop *loop, uv_handle_t *handle);
+void tw__loop_close_handle(uv_handle_t *handle);
 
 #endif

@@ -17,12 +17,12 @@ typedef struct tw__address {
 enum { TW__ADDRESS_TEXT = 128 };
 
 /* Reads "127.0.0.1:8080", "[::1]:8080", ":8080" (all IPv4 addresses), "8080"
- * (127.0.0.1) or "unix:/path". Names are not resolved. 0 or TW_EINVALID. */
+ * (127.0.0.1) or "unix:/path". Port 0 lets the kernel choose. Names are not
+ * resolved. 0 or TW_EINVALID. */
 int tw__address_parse(tw__address *address, const char *text);
 
 /* The other way, with brackets for IPv6 and "unix:" for paths. */
-void tw__address_format(const tw__address *address,
-                        char out[TW__ADDRESS_TEXT]);
+void tw__address_format(const tw__address *address, char out[TW__ADDRESS_TEXT]);
 
 /* The address without port, as logs and limits want it ("::ffff:" stripped). */
 void tw__address_format_ip(const tw__address *address,
@@ -30,22 +30,26 @@ void tw__address_format_ip(const tw__address *address,
 
 enum { TW__LISTEN_REUSEPORT = 1 };
 
-/* A listening, non-blocking, close-on-exec socket in *fd. TCP: SO_REUSEADDR, with
- * the flag SO_REUSEPORT. Unix: a stale socket file is removed, mode 0600.
- * 0, TW_EEXISTS (address in use), TW_EDENIED or TW_EIO; errno tells more. */
+/* A listening, non-blocking, close-on-exec socket in *fd. TCP: SO_REUSEADDR,
+ * with the flag SO_REUSEPORT; "[::]" takes IPv4 too. Unix: mode 0600; a socket
+ * file that nobody listens on is replaced, any other file is "in use". 0,
+ * TW_EEXISTS (address in use), TW_EDENIED or TW_EIO; errno tells more. */
 int tw__socket_listen(const tw__address *address, int backlog, unsigned flags,
                       int *fd);
 
-/* Begins connecting; the descriptor becomes writable when it is done. */
+/* Begins connecting with a non-blocking, close-on-exec socket, which becomes
+ * writable when it is done. 0 or TW_EIO (errno; EAGAIN: the queue of a Unix
+ * listener is full, try later). */
 int tw__socket_connect(const tw__address *address, int *fd);
 
 /* The result of a connect that became writable: 0 or TW_EIO (errno set). */
 int tw__socket_connect_result(int fd);
 
-/* The bound address (the real port after binding port 0). */
+/* The bound address (the real port after binding port 0). 0 or TW_EIO. */
 int tw__socket_local(int fd, tw__address *address);
 
-/* Accepts one: descriptor (non-blocking, close-on-exec) or -1 with errno. */
+/* Accepts one: descriptor (non-blocking, close-on-exec) or -1 with errno.
+ * `peer` may be NULL. */
 int tw__socket_accept(int fd, tw__address *peer);
 
 /* TCP_NODELAY; does nothing on Unix sockets. */

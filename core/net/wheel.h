@@ -1,8 +1,12 @@
 /* wheel.h - a hierarchical timing wheel: many deadlines, cheap to set and drop.
  *
  * Pure: time is passed in as milliseconds. Ticks of TW__WHEEL_TICK_MS; an entry
- * fires at the first advance at or after its deadline, never before. An entry
- * belongs to its owner and is in at most one wheel.
+ * fires at the first advance in or after the tick that begins at or after its
+ * deadline, never before the deadline. An entry belongs to its owner and is in
+ * at most one wheel. Belongs to one thread; the struct must not move.
+ *
+ * Ticks are counted in 48 bits from time 0, so that nothing wraps for 35,000
+ * years; a deadline farther away is brought nearer to that.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef TW_NET_WHEEL_H
@@ -13,7 +17,7 @@
 
 #include "base/list.h"
 
-enum { TW__WHEEL_TICK_MS = 4, TW__WHEEL_SLOTS = 64, TW__WHEEL_LEVELS = 6 };
+enum { TW__WHEEL_TICK_MS = 4, TW__WHEEL_SLOTS = 64, TW__WHEEL_LEVELS = 8 };
 
 typedef struct tw__wheel_entry tw__wheel_entry;
 typedef void (*tw__wheel_cb)(tw__wheel_entry *entry);
@@ -22,15 +26,13 @@ typedef void (*tw__wheel_cb)(tw__wheel_entry *entry);
 struct tw__wheel_entry {
     tw__list _node;
     tw__wheel_cb cb;
-    uint32_t _tick;
-    uint32_t _is_set;
+    uint64_t _tick; /* 0: not set */
 };
 
 typedef struct tw__wheel {
-    uint64_t _start_ms;
-    uint32_t _tick;
-    uint32_t _count;
-    uint64_t _occupied[TW__WHEEL_LEVELS];
+    uint64_t _tick; /* all up to here has been collected */
+    uint64_t _occupied[TW__WHEEL_LEVELS]; /* a bit for each slot not empty */
+    tw__list _due;                        /* collected, to be fired */
     tw__list _slots[TW__WHEEL_LEVELS][TW__WHEEL_SLOTS];
 } tw__wheel;
 
@@ -39,14 +41,17 @@ void tw__wheel_init(tw__wheel *wheel, uint64_t now_ms);
 /* Sets or moves the entry to `deadline_ms`; `cb` is set by the owner before. */
 void tw__wheel_set(tw__wheel *wheel, tw__wheel_entry *entry,
                    uint64_t deadline_ms);
+
+/* Takes the entry out; does nothing when it is not set. */
 void tw__wheel_clear(tw__wheel *wheel, tw__wheel_entry *entry);
 
 static inline bool tw__wheel_is_set(const tw__wheel_entry *entry) {
-    return entry->_is_set != 0;
+    return entry->_tick != 0;
 }
 
-/* Fires what is due, in order of ticks. Callbacks may set and clear any entry,
- * also their own; one set to a time already past fires with the next call.
+/* Fires what is due, in order of ticks. A callback's entry is no longer set; it
+ * may set and clear any entry, its own too, and free the owner of any that is
+ * not set; one set to a time already past fires with the next call.
  * Fires at most `max` entries (0: all); returns true when some due are left. */
 bool tw__wheel_advance(tw__wheel *wheel, uint64_t now_ms, unsigned max);
 
