@@ -1,0 +1,44 @@
+/* codec.h - what a connection speaks above WebSocket.
+ *
+ * The seam for client protocols. A codec turns publications into frames (once
+ * for all its connections), direct sends into frames, says how a connection is
+ * pinged and with what it is closed, and gets the messages that arrive. The
+ * first one is `raw`: a publication or a send is a message, a message is a hook.
+ *
+ * SPDX-License-Identifier: MIT */
+#ifndef TW_SERVER_CODEC_H
+#define TW_SERVER_CODEC_H
+
+#include "hub/batch.h"
+#include "server/conn.h"
+
+struct tw__codec {
+    const char *name;
+    uint8_t number; /* index into the hub's encoders */
+    tw__encoder publication;
+    /* A whole message from the peer. */
+    tw__ws_verdict (*on_data)(tw_conn *conn, bool is_binary,
+                              const uint8_t *data, size_t len);
+    /* A direct send: appends to the queue. 0 or TW_ENOMEM. */
+    int (*send)(tw__outq *queue, const void *data, size_t len, bool is_binary);
+    /* Tells a positioned subscriber of a gap; 0 when the wire has no word for
+     * it, as raw. */
+    int (*encode_gap)(tw__outq *queue, const char *channel, size_t len,
+                      uint64_t lost);
+    int (*ping)(tw__outq *queue);
+    /* Appends what announces the end: the close frame. */
+    int (*close)(tw__outq *queue, int code, const char *reason, size_t len);
+    /* When the connection is open for its wire: at once, or (false) when the
+     * codec says so later, by tw__conn_opened. */
+    bool opens_at_once;
+};
+
+extern const tw__codec tw__codec_raw;
+
+/* The codec of a wire's name, or NULL. */
+const tw__codec *tw__codec_find(const char *wire);
+
+/* Appends one WebSocket frame. 0 or TW_ENOMEM. For codecs. */
+int tw__codec_frame(tw__outq *queue, int opcode, const void *data, size_t len);
+
+#endif

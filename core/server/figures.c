@@ -1,0 +1,110 @@
+/* figures.c - what a server shows of itself in its page, and reads of others.
+ * SPDX-License-Identifier: MIT */
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "server/server.h"
+
+static uint64_t now_us(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+static void copy_bus(tw_server *server) {
+    const tw__bus_stats *bus = tw__bus_get_stats(server->bus);
+    volatile uint64_t *counters = server->page->counters;
+    struct {
+        tw_counter counter;
+        uint64_t value;
+    } rows[] = {
+        {TW_COUNTER_PUBLISH_LOST, bus->publications_lost},
+        {TW_COUNTER_SEQUENCED, bus->sequenced},
+        {TW_COUNTER_LINK_DROPPED, bus->deliveries_dropped},
+        {TW_COUNTER_GAPS, bus->gaps_received},
+        {TW_COUNTER_GAP_LOST, bus->gap_publications},
+        {TW_COUNTER_LINK_RECORDS_OUT, bus->link_records_sent},
+        {TW_COUNTER_LINK_RECORDS_IN, bus->link_records_received},
+        {TW_COUNTER_LINK_BYTES_OUT, bus->link_bytes_sent},
+        {TW_COUNTER_LINK_BYTES_IN, bus->link_bytes_received},
+        {TW_COUNTER_LINK_RESETS,
+         bus->link_resets + bus->link_protocol_errors},
+    };
+    /* The page goes on counting where the slot's former worker stopped. */
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        counters[rows[i].counter] += rows[i].value - server->bus_seen[i];
+        server->bus_seen[i] = rows[i].value;
+    }
+    server->page->gauges[TW_GAUGE_HOME_CHANNELS] = bus->home_channels;
+    server->page->gauges[TW_GAUGE_LINK_QUEUED_BYTES] = bus->queued_bytes;
+}
+
+static void copy_gauges(tw_server *server) {
+    volatile uint64_t *gauges = server->page->gauges;
+    gauges[TW_GAUGE_CHANNELS] = tw__map_len(&server->hub.channels);
+    gauges[TW_GAUGE_QUEUED] =
+        server->pins.frames + server->hub.pending_deliveries;
+    gauges[TW_GAUGE_PINNED_BYTES] = server->pins.bytes;
+}
+
+static void note_duration(tw_server *server, uint64_t us) {
+    static const uint32_t bounds[] = TW__TURN_BOUNDS;
+    size_t bucket = 0;
+    while (bucket < TW__TURN_BUCKETS - 1 && us > bounds[bucket]) {
+        bucket++;
+    }
+    server->page->turn_buckets[bucket]++;
+    server->page->turn_sum_us += us;
+}
+
+/* The time from one turn's end to the next less the wait between is what the
+ * worker worked; the wait's end shows as the loop's time of this turn. */
+void tw__server_note_turn(tw__loop *loop, void *arg) {
+    tw_server *server = arg;
+    uint64_t end = now_us();
+    uint64_t begin = tw__loop_turn_ms(loop) * 1000;
+    server->page->turns++;
+    note_duration(server, end > begin ? end - begin : 0);
+    if ((server->turn_count++ & 15) == 0 ||
+        end - server->figures_us > 100000) {
+        server->figures_us = end;
+        copy_bus(server);
+        copy_gauges(server);
+    }
+}
+
+int tw_server_stats(tw_server *server, uint32_t slot, tw_slot_stats *stats) {
+    if (slot >= server->slots) {
+        return TW_ENOT_FOUND;
+    }
+    if (slot == server->slot) {
+        copy_bus(server);
+        copy_gauges(server);
+    }
+    const tw__page *page = server->pages[slot];
+    memset(stats, 0, sizeof *stats);
+    for (int i = 0; i < TW_COUNTER_COUNT; i++) {
+        stats->counters[i] = page->counters[i];
+    }
+    for (int i = 0; i < TW_GAUGE_COUNT; i++) {
+        stats->gauges[i] = page->gauges[i];
+    }
+    stats->slot = slot;
+    stats->incarnation = page->incarnation;
+    stats->generation = page->generation;
+    stats->pid = page->pid;
+    if (page->pid != 0) {
+        stats->uptime_ms = tw__now(server) - page->started_ms;
+        tw__page_read_process(page->pid, &stats->cpu_ms, &stats->memory_bytes);
+    }
+    return 0;
+}
+
+void tw_server_count(tw_server *server, tw_counter counter, uint64_t n) {
+    tw__count(server, counter, n);
+}
+
+void tw_server_gauge(tw_server *server, tw_gauge gauge, uint64_t value) {
+    server->page->gauges[gauge] = value;
+}

@@ -1,0 +1,444 @@
+/* server.c - a server put together and taken apart.
+ * SPDX-License-Identifier: MIT */
+#include "server/server.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+
+/* ---- configuration ---- */
+
+static void default_size(size_t *value, size_t standard) {
+    *value = *value != 0 ? *value : standard;
+}
+
+static void default_ms(uint32_t *value, uint32_t standard) {
+    *value = *value != 0 ? *value : standard;
+}
+
+static void fill_defaults(tw_config *config) {
+    default_size(&config->max_connections, 1000000);
+    default_size(&config->max_subscriptions, 1000);
+    default_size(&config->max_head_bytes, 16384);
+    default_ms(&config->handshake_ms, 10000);
+    default_ms(&config->http_idle_ms, 15000);
+    default_ms(&config->http_handler_ms, 60000);
+    default_ms(&config->frame_ms, 30000);
+    default_ms(&config->close_ms, 5000);
+    default_ms(&config->stall_ms, 30000);
+    default_size(&config->reply_budget_bytes, 1 << 20);
+    default_size(&config->publication_budget_bytes, 1 << 20);
+    default_size(&config->pinned_limit_bytes, 64 << 20);
+    default_size(&config->publish_budget_bytes, 16 << 20);
+    default_size(&config->delivery_budget_bytes, 16 << 20);
+    default_size(&config->read_turn_bytes, TW__READ_BYTES);
+    default_ms(&config->read_turn_frames, 128);
+    if (config->read_turn_bytes > TW__READ_BYTES) {
+        config->read_turn_bytes = TW__READ_BYTES;
+    }
+    if (config->max_subscriptions > UINT16_MAX / 2) {
+        config->max_subscriptions = UINT16_MAX / 2;
+    }
+}
+
+/* ---- turns ---- */
+
+static bool on_run_turn(tw__turn_hook *hook) {
+    tw_server *server = TW__CONTAINER(hook, tw_server, run_hook);
+    tw_conn *conn;
+    uint32_t last = server->queues[TW__QUEUE_RUN].last;
+    bool is_last = last == 0;
+    while (!is_last &&
+           (conn = tw__conn_dequeue(server, TW__QUEUE_RUN)) != NULL) {
+        is_last = conn->index == last; /* what is added meanwhile comes next */
+        tw__conn_run(conn);
+    }
+    if (server->idle != NULL && server->frozen == 0 &&
+        !server->idle(server, server->idle_arg)) {
+        server->idle = NULL;
+    }
+    bool has_more = server->queues[TW__QUEUE_RUN].first != 0;
+    return has_more || server->idle != NULL;
+}
+
+static bool on_walk_turn(tw__turn_hook *hook) {
+    tw_server *server = TW__CONTAINER(hook, tw_server, walk_hook);
+    tw__server_run_waiters(server);
+    return tw__hub_walk(&server->hub, TW__WALK_BUDGET);
+}
+
+static bool on_write_turn(tw__turn_hook *hook) {
+    tw_server *server = TW__CONTAINER(hook, tw_server, write_hook);
+    tw_conn *conn;
+    while ((conn = tw__conn_dequeue(server, TW__QUEUE_DIRTY)) != NULL) {
+        if (!(conn->flags & TW__WANT_WRITE)) {
+            tw__conn_flush(conn);
+        }
+    }
+    return server->queues[TW__QUEUE_RUN].first != 0;
+}
+
+static bool on_close_turn(tw__turn_hook *hook) {
+    tw_server *server = TW__CONTAINER(hook, tw_server, close_hook);
+    if (tw__list_is_empty(&server->waiters)) {
+        tw__conn_free_dead(server);
+    }
+    tw__server_check_drained(server);
+    return !tw__list_is_empty(&server->waiters);
+}
+
+static void add_hooks(tw_server *server) {
+    tw__loop *loop = &server->loop;
+    tw__loop_add_hook(loop, &server->run_hook, on_run_turn, TW__TURN_BUS);
+    tw__loop_add_hook(loop, &server->walk_hook, on_walk_turn, TW__TURN_HUB);
+    tw__loop_add_hook(loop, &server->write_hook, on_write_turn,
+                      TW__TURN_WRITE);
+    tw__loop_add_hook(loop, &server->close_hook, on_close_turn,
+                      TW__TURN_CLOSE);
+    loop->on_turn = tw__server_note_turn;
+    loop->on_turn_arg = server;
+}
+
+/* ---- parts ---- */
+
+/* Address space only: a page of it costs memory when a connection is there. */
+static int open_slab(tw_server *server) {
+    size_t cap = server->config.max_connections + 1024;
+    void *slab = mmap(NULL, cap * sizeof(tw_conn), PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (slab == MAP_FAILED) {
+        return TW_ENOMEM;
+    }
+    server->conns = slab;
+    server->conn_cap = (uint32_t)cap;
+    return 0;
+}
+
+static int open_page(tw_server *server, const tw__place *place) {
+    if (place != NULL) {
+        server->pages = place->pages;
+        server->slot = place->slot;
+        server->slots = place->slots;
+        server->incarnation = place->incarnation;
+        server->page = place->pages[place->slot];
+        memset((void *)server->page->gauges, 0, sizeof server->page->gauges);
+        return 0;
+    }
+    server->page = tw__calloc(1, sizeof *server->page);
+    server->own_pages[0] = server->page;
+    server->pages = server->own_pages;
+    server->slots = 1;
+    server->incarnation = 1;
+    return server->page == NULL ? TW_ENOMEM : 0;
+}
+
+static void start_page(tw_server *server) {
+    tw__page *page = server->page;
+    page->started_ms = server->started_ms;
+    page->incarnation = server->incarnation;
+    page->pid = getpid();
+}
+
+static void open_hub(tw_server *server) {
+    tw__hub_events events = {tw__server_deliver, tw__server_lost, server};
+    tw__hub_init(&server->hub, &events);
+    server->hub.encoders[tw__codec_raw.number] = &tw__codec_raw.publication;
+}
+
+static int open_net(tw_server *server, uv_loop_t *host) {
+    int err = tw__loop_init(&server->loop, host);
+    if (err != 0) {
+        return err;
+    }
+    if ((err = tw__poller_init(&server->edge, &server->loop)) != 0) {
+        goto close_loop;
+    }
+    if ((err = tw__poller_init(&server->link, &server->loop)) != 0) {
+        goto close_edge;
+    }
+    if ((err = tw__clockwork_init(&server->edge_clock, &server->loop)) != 0) {
+        goto close_link;
+    }
+    if ((err = tw__clockwork_init(&server->link_clock, &server->loop)) != 0) {
+        goto close_edge_clock;
+    }
+    if ((err = tw__mailbox_init(&server->mailbox, &server->loop)) != 0) {
+        goto close_link_clock;
+    }
+    return 0;
+close_link_clock:
+    tw__clockwork_close(&server->link_clock);
+close_edge_clock:
+    tw__clockwork_close(&server->edge_clock);
+close_link:
+    tw__poller_close(&server->link);
+close_edge:
+    tw__poller_close(&server->edge);
+close_loop:
+    tw__loop_close(&server->loop, NULL, NULL);
+    return err;
+}
+
+static void close_net(tw_server *server) {
+    tw__mailbox_close(&server->mailbox);
+    tw__clockwork_close(&server->link_clock);
+    tw__clockwork_close(&server->edge_clock);
+    tw__poller_close(&server->link);
+    tw__poller_close(&server->edge);
+}
+
+static void free_server(void *arg) {
+    tw_server *server = arg;
+    void (*on_closed)(void *) = server->on_closed;
+    void *closed_arg = server->closed_arg;
+    for (uint32_t i = 0; i < server->spare_count; i++) {
+        tw__outq_destroy(server->spare[i], &server->pins);
+    }
+    tw__ws_pool_deinit(&server->ws_pool);
+    tw__map_deinit(&server->by_address);
+    if (server->conns != NULL) {
+        munmap(server->conns, server->conn_cap * sizeof(tw_conn));
+    }
+    tw__free(server->own_pages[0]);
+    tw__free(server->read_buffer);
+    tw__free(server);
+    if (on_closed != NULL) {
+        on_closed(closed_arg);
+    }
+}
+
+static void init_plain(tw_server *server, const tw_config *config) {
+    server->config = *config;
+    server->config.listen = NULL;
+    fill_defaults(&server->config);
+    server->log =
+        (tw__log){config->log, config->log_arg, config->log_level};
+    server->pins.limit = server->config.pinned_limit_bytes;
+    tw__list_init(&server->waiters);
+    tw__list_init(&server->routes);
+    tw__list_init(&server->retired);
+    tw__list_init(&server->timers);
+    tw__map_init(&server->by_address);
+    tw__ws_pool_init(&server->ws_pool, 65536, 64);
+}
+
+static void take_fds(const tw__place *place, size_t count) {
+    for (size_t i = 0; place != NULL && i < count; i++) {
+        close(place->listen_fds[i]);
+    }
+    if (place != NULL && place->bus_fd >= 0) {
+        close(place->bus_fd);
+    }
+}
+
+static void say(char *detail, size_t size, int err) {
+    if (detail != NULL && size > 0) {
+        snprintf(detail, size, "%s", tw_strerror(err));
+    }
+}
+
+int tw__server_create(tw_server **out, const tw_config *config,
+                      const tw__place *place, char *detail, size_t size) {
+    int err = TW_ENOMEM;
+    say(detail, size, err);
+    tw_server *server = tw__calloc(1, sizeof *server);
+    if (server == NULL) {
+        goto close_fds;
+    }
+    init_plain(server, config);
+    server->read_buffer = tw__malloc(TW__READ_BYTES);
+    if (server->read_buffer == NULL || open_slab(server) != 0 ||
+        open_page(server, place) != 0) {
+        goto free_server;
+    }
+    if ((err = open_net(server, config->loop)) != 0) {
+        say(detail, size, err);
+        goto free_server;
+    }
+    server->started_ms = tw__now(server);
+    start_page(server);
+    add_hooks(server);
+    open_hub(server);
+    if ((err = tw__server_start_bus(server, place)) != 0) {
+        say(detail, size, err);
+        goto close_net;
+    }
+    err = tw__server_open_listeners(server, config,
+                                    place ? place->listen_fds : NULL, detail,
+                                    size);
+    if (err != 0) {
+        tw_server_destroy(server, NULL, NULL);
+        return err;
+    }
+    *out = server;
+    return 0;
+close_net:
+    tw__hub_deinit(&server->hub);
+    close_net(server);
+    take_fds(place, config->listen_count);
+    tw__loop_close(&server->loop, free_server, server);
+    return err;
+free_server:
+    free_server(server);
+close_fds:
+    take_fds(place, config->listen_count);
+    return err;
+}
+
+int tw_server_create(tw_server **server, const tw_config *config, char *detail,
+                     size_t detail_size) {
+    return tw__server_create(server, config, NULL, detail, detail_size);
+}
+
+/* ---- running ---- */
+
+void tw_server_run(tw_server *server) {
+    tw__loop_run(&server->loop);
+}
+
+void tw_server_stop(tw_server *server) {
+    tw__loop_stop(&server->loop);
+}
+
+/* ---- destruction ---- */
+
+/* Everything ends now: no linger, no waiting for hooks; what still waits is told
+ * by on_close and on_gone. */
+static void end_connections(tw_server *server) {
+    for (uint32_t i = 1; i <= server->conn_high; i++) {
+        tw_conn *conn = &server->conns[i];
+        if (conn->state != TW__CONN_FREE) {
+            conn->flags &= ~(uint32_t)(TW__BUSY | TW__DUE_OPEN);
+            tw__conn_cut(conn);
+            conn->state = TW__CONN_GONE;
+            tw__conn_run(conn);
+            conn->flags &= ~(uint32_t)(TW__BUSY | TW__DUE_CLOSE);
+            tw__conn_settle(conn);
+        }
+    }
+    while (tw__conn_dequeue(server, TW__QUEUE_DIRTY) != NULL ||
+           tw__conn_dequeue(server, TW__QUEUE_RUN) != NULL) {
+    }
+    tw__server_run_waiters(server);
+    tw__conn_free_dead(server);
+}
+
+static void end_timers(tw_server *server) {
+    while (!tw__list_is_empty(&server->timers)) {
+        tw_timer_stop(TW__CONTAINER(server->timers.next, tw_timer, node));
+    }
+}
+
+static void on_swept(tw__turn_hook *hook) {
+    tw_server *server = TW__CONTAINER(hook, tw_server, close_hook);
+    tw__loop_remove_hook(hook);
+    tw__server_run_waiters(server);
+    tw__hub_deinit(&server->hub);
+    close_net(server);
+    tw__loop_close(&server->loop, free_server, server);
+}
+
+/* In the turn after the bus ended its own. On a loop of ours tw__loop_close runs
+ * the loop, which cannot happen inside of one of its turns. */
+static bool on_sweep_turn(tw__turn_hook *hook) {
+    tw_server *server = TW__CONTAINER(hook, tw_server, close_hook);
+    if (!server->loop._is_own) {
+        on_swept(hook);
+    }
+    return false;
+}
+
+void tw_server_destroy(tw_server *server, void (*closed)(void *arg),
+                       void *arg) {
+    server->destroying = true;
+    server->on_closed = closed;
+    server->closed_arg = arg;
+    tw__server_close_listeners(server);
+    end_connections(server);
+    end_timers(server);
+    server->idle = NULL;
+    tw__clockwork_clear(&server->link_clock, &server->drain_timer);
+    tw__server_drop_routes(server);
+    tw__bus_destroy(server->bus);
+    tw__loop_remove_hook(&server->run_hook);
+    tw__loop_remove_hook(&server->walk_hook);
+    tw__loop_remove_hook(&server->write_hook);
+    tw__loop_remove_hook(&server->close_hook);
+    server->loop.on_turn = NULL;
+    tw__loop_add_hook(&server->loop, &server->close_hook, on_sweep_turn,
+                      TW__TURN_CLOSE);
+    tw__loop_wake(&server->loop);
+    server->page->pid = 0;
+    if (server->loop._is_own) {
+        tw__loop_run_once(&server->loop, 0);
+        on_swept(&server->close_hook);
+    }
+}
+
+/* ---- posting, freezing ---- */
+
+typedef struct post {
+    tw_server *server;
+    void (*cb)(tw_server *server, void *arg);
+    void *arg;
+} post;
+
+static void on_post(int status, void *arg) {
+    post copy = *(post *)arg;
+    free(arg);
+    if (status == 0) {
+        copy.cb(copy.server, copy.arg);
+    }
+}
+
+int tw_post(tw_server *server, void (*cb)(tw_server *server, void *arg),
+            void *arg) {
+    post *made = malloc(sizeof *made); /* of a foreign thread: not tw__malloc */
+    if (made == NULL) {
+        return TW_ENOMEM;
+    }
+    *made = (post){server, cb, arg};
+    int err = tw__mailbox_post(&server->mailbox, on_post, made);
+    if (err != 0) {
+        free(made);
+    }
+    return err;
+}
+
+void tw_server_freeze(tw_server *server) {
+    if (server->frozen++ == 0) {
+        tw__poller_pause(&server->edge);
+        tw__clockwork_pause(&server->edge_clock);
+    }
+}
+
+/* Whoever had something due while nothing could start is scheduled now. */
+void tw_server_thaw(tw_server *server) {
+    if (server->frozen == 0 || --server->frozen > 0) {
+        return;
+    }
+    tw__poller_resume(&server->edge);
+    tw__clockwork_resume(&server->edge_clock);
+    uint32_t due = TW__DUE_OPEN | TW__DUE_SLOW | TW__DUE_ALARM | TW__DUE_CLOSE;
+    for (uint32_t i = 1; i <= server->conn_high; i++) {
+        tw_conn *conn = &server->conns[i];
+        bool has_stash = conn->extra != NULL &&
+                         tw__bytes_len(&conn->extra->stash) > 0;
+        if (conn->state != TW__CONN_FREE &&
+            ((conn->flags & (due | TW__NO_READ)) || has_stash)) {
+            tw__conn_schedule(conn);
+        }
+    }
+}
+
+void tw_server_set_idle(tw_server *server,
+                        bool (*cb)(tw_server *server, void *arg), void *arg) {
+    server->idle = cb;
+    server->idle_arg = arg;
+    tw__loop_wake(&server->loop);
+}

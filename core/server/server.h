@@ -1,0 +1,153 @@
+/* server.h - what a server consists of. Inside of core/server only.
+ *
+ * SPDX-License-Identifier: MIT */
+#ifndef TW_SERVER_SERVER_H
+#define TW_SERVER_SERVER_H
+
+#include "base/log.h"
+#include "bus/bus.h"
+#include "http/response.h"
+#include "http/router.h"
+#include "net/clockwork.h"
+#include "net/listener.h"
+#include "net/mailbox.h"
+#include "server/codec.h"
+#include "server/conn.h"
+#include "server/page.h"
+#include "server/place.h"
+#include "ws/pool.h"
+
+enum {
+    TW__READ_BYTES = 65536,
+    TW__SPARE_QUEUES = 64,  /* emptied output queues kept for reuse */
+    TW__WALK_BUDGET = 1000, /* members a turn: an 80 ms turn becomes 8 ms */
+    TW__ALARMS_MAX = 16,
+    TW__ALARM_NAME_MAX = 64
+};
+
+struct tw_route {
+    tw__list node;   /* in the server's routes or retired ones */
+    uint32_t refs;   /* connections and requests */
+    bool is_retired;
+    tw_route_config config; /* owns its strings */
+    struct tw__http_static *folder;
+};
+
+typedef struct tw__conn_queue {
+    uint32_t first, last;
+} tw__conn_queue;
+
+/* Connections of one address, for the limit. */
+typedef struct tw__address_count {
+    uint8_t ip[16];
+    uint32_t count;
+} tw__address_count;
+
+struct tw_timer {
+    tw__list node;
+    tw__wheel_entry entry;
+    tw_server *server;
+    void (*cb)(tw_timer *timer, void *arg);
+    void *arg;
+};
+
+struct tw_server {
+    tw__loop loop;
+    tw__poller edge, link;             /* public descriptors; the others */
+    tw__clockwork edge_clock, link_clock; /* the first rests while frozen */
+    tw__mailbox mailbox;
+    bool mailbox_open;
+    tw__turn_hook run_hook, walk_hook, write_hook, close_hook;
+
+    tw_config config; /* with defaults filled in; `listen` is not kept */
+    tw__log log;
+    tw__page *page;
+    tw__page *const *pages;
+    tw__page *own_pages[1]; /* when there is no master */
+    uint16_t slot, slots;
+    uint32_t incarnation;
+    uint64_t started_ms;
+
+    tw__listener *listeners;
+    int *listen_fds;
+    char (*addresses)[TW__ADDRESS_TEXT];
+    size_t listener_count;
+    bool is_listening;
+
+    tw_conn *conns; /* the slab; index 0 is nobody */
+    uint32_t conn_cap, conn_high, conn_free, conn_live;
+    uint32_t serial;
+    tw__conn_queue queues[TW__QUEUES];
+    tw__outq *spare[TW__SPARE_QUEUES];
+    uint32_t spare_count;
+    tw__pins pins;
+    uint8_t *read_buffer;
+    tw__ws_pool ws_pool;
+    tw__map by_address; /* only with a limit per address */
+
+    tw__hub hub;
+    tw__bus *bus;
+    tw__broker *broker;
+    tw__list waiters; /* subscribes whose channel is confirmed already */
+
+    tw__list routes, retired;
+    tw__http_router *sockets, *pages_router; /* upgrades; plain requests */
+    tw__http_date date;
+
+    tw__list timers;
+    bool (*idle)(tw_server *server, void *arg);
+    void *idle_arg;
+
+    unsigned frozen;
+    bool draining, drained, destroying;
+    void (*on_drained)(tw_server *server, void *arg);
+    void *drain_arg;
+    tw__wheel_entry drain_timer;
+    uint64_t drain_since_ms, drain_deadline_ms;
+
+    void (*on_closed)(void *arg);
+    void *closed_arg;
+    uint64_t bus_seen[10], turn_count, figures_us;
+    char ip_text[TW__ADDRESS_TEXT];
+};
+
+static inline void tw__count(tw_server *server, tw_counter counter,
+                             uint64_t n) {
+    server->page->counters[counter] += n;
+}
+
+static inline uint64_t tw__now(const tw_server *server) {
+    return tw__loop_now(&server->loop);
+}
+
+/* listen.c */
+int tw__server_open_listeners(tw_server *server, const tw_config *config,
+                              const int *fds, char *detail, size_t size);
+void tw__server_stop_listening(tw_server *server);
+void tw__server_close_listeners(tw_server *server);
+
+/* route.c: finds and refers; the caller drops its reference. */
+void tw__route_unref(tw_route *route);
+void tw__server_drop_routes(tw_server *server);
+
+/* subscribe.c */
+void tw__server_run_waiters(tw_server *server);
+int tw__server_start_bus(tw_server *server, const tw__place *place);
+
+/* deliver.c */
+void tw__server_deliver(void *arg, tw__sub *sub, int fd, tw__channel *channel,
+                        tw__batch *batch, uint32_t first, uint32_t count);
+void tw__server_lost(void *arg, tw__channel *channel, uint64_t lost);
+void tw__server_on_publication(void *arg, tw__pub *pub);
+
+/* drain.c */
+void tw__server_check_drained(tw_server *server);
+
+/* figures.c: gauges and turn times into the page, at each turn's end. */
+void tw__server_note_turn(tw__loop *loop, void *arg);
+
+/* limits.c */
+bool tw__server_admit(tw_server *server, const uint8_t ip[16], bool is_ip);
+void tw__server_dismiss(tw_server *server, const uint8_t ip[16], bool is_ip);
+
+#endif
