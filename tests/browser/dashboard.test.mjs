@@ -1,0 +1,161 @@
+/* dashboard.test.mjs - the dashboard draws the truth, and goes on drawing.
+ * SPDX-License-Identifier: MIT */
+
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { after, before, test } from "node:test";
+import {
+  Browser,
+  Server,
+  assertFits,
+  assertNamed,
+  noteStates,
+  online,
+  screenshot,
+  statesSince,
+  until,
+} from "./harness.mjs";
+
+let server;
+let browser;
+
+before(async () => {
+  server = await Server.start("dashboard");
+  browser = await Browser.start();
+});
+
+after(async () => {
+  await browser?.stop();
+  await server?.stop();
+});
+
+/* A viewer, and the samples that the page receives. */
+async function watch(options) {
+  const page = await browser.visit("about:blank", options);
+  const samples = [];
+  page.on("websocket", (socket) => {
+    socket.on("framereceived", ({ payload }) => {
+      const message = JSON.parse(payload);
+      if (message.type === "sample") {
+        samples.push(message);
+      }
+    });
+  });
+  await page.goto(`${server.url}/dashboard/`);
+  await online(page);
+  return { page, samples };
+}
+
+function has(samples, count) {
+  return until(`${count} samples`, () => samples.length >= count);
+}
+
+/* How many pixels of a chart are of its line's colour. */
+function inked(page, chart) {
+  return page.$eval(`[data-chart="${chart}"] canvas`, (canvas) => {
+    const accent = getComputedStyle(document.documentElement).getPropertyValue("--accent").trim();
+    const [red, green, blue] = [1, 3, 5].map((at) => parseInt(accent.slice(at, at + 2), 16));
+    const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+    let count = 0;
+    for (let i = 0; i < data.length; i += 4) {
+      if (Math.abs(data[i] - red) + Math.abs(data[i + 1] - green) + Math.abs(data[i + 2] - blue) < 30) {
+        count += data[i + 3] > 200 ? 1 : 0;
+      }
+    }
+    return count;
+  });
+}
+
+test("it shows the machine's real figures and the server's own", async () => {
+  const { page, samples } = await watch();
+  await has(samples, 4);
+  const sample = samples.at(-1);
+  const memory = readFileSync("/proc/meminfo", "utf8").match(/MemTotal: +(\d+)/)[1] * 1024;
+  const cores = readFileSync("/proc/stat", "utf8").match(/^cpu\d+ /gm).length;
+  const uptime = parseFloat(readFileSync("/proc/uptime", "utf8"));
+  assert.equal(sample.memory.total, memory);
+  assert.equal(sample.cpu.cores.length, cores);
+  assert.ok(sample.cpu.total >= 0 && sample.cpu.total <= 100, `CPU ${sample.cpu.total} %`);
+  assert.ok(Math.abs(sample.uptime - uptime) < 5);
+  assert.equal(sample.load.length, 3);
+  assert.equal(sample.server.workers.length, 2);
+  assert.ok(sample.server.connections >= 1);
+
+  assert.equal(await page.$$eval("#cores li", (items) => items.length), cores);
+  assert.equal(await page.$$eval("#workers tr", (rows) => rows.length), 2);
+  assert.match(await page.textContent('[data-value="cpu"]'), /^[\d.]+ %$/);
+  assert.match(await page.textContent('[data-value="memory-note"]'), /^[\d.]+ [KMGT]iB of [\d.]+ [KMGT]iB$/);
+  assert.match(await page.textContent('[data-value="received"]'), /B\/s$/);
+  assert.match(await page.textContent('[data-value="connections"]'), /^\d+$/);
+  assert.match(await page.textContent("#facts"), /2 workers/);
+  await until("the memory's line is drawn", async () => (await inked(page, "memory")) > 20);
+  await assertNamed(page);
+  await page.context().close();
+});
+
+test("a sample comes once a second, the same one to every viewer", async () => {
+  const viewers = [await watch(), await watch()];
+  await Promise.all(viewers.map(({ samples }) => has(samples, 4)));
+  const [first, second] = viewers.map(({ samples }) => samples);
+  const shared = first.filter(({ at }) => second.some((other) => other.at === at));
+  assert.ok(shared.length >= 3, "both see the same samples");
+  for (let i = 1; i < first.length; i++) {
+    const step = first[i].at - first[i - 1].at;
+    assert.ok(step > 0.2 && step < 3, `${step} s between two samples`);
+  }
+  await Promise.all(viewers.map(({ page }) => page.context().close()));
+});
+
+test("it goes on drawing through a reload, without a false figure", async () => {
+  const { page, samples } = await watch();
+  await has(samples, 3);
+  await noteStates(page);
+  const generation = samples.at(-1).generation;
+  server.reload();
+  await until("the next generation", () => samples.at(-1).generation === generation + 1);
+  await has(samples, samples.length + 3);
+
+  for (let i = 1; i < samples.length; i++) {
+    const { at, cpu, network, server: own } = samples[i];
+    assert.ok(at - samples[i - 1].at < 4, "no gap in the line");
+    assert.ok(cpu.total >= 0 && cpu.total <= 100, `CPU ${cpu.total} %`);
+    assert.ok(network.loopback >= 0 && network.loopback < 1e9, `${network.loopback} B/s`);
+    assert.ok(own.deliveries >= 0 && own.deliveries < 1e5, `${own.deliveries} deliveries a second`);
+  }
+  assert.deepEqual(await statesSince(page), [], "the viewer stayed connected");
+  assert.match(await page.textContent("#facts"), new RegExp(`generation ${generation + 1}$`));
+  await until("the line is still drawn", async () => (await inked(page, "memory")) > 20);
+  await screenshot(page, "dashboard-reloaded");
+  await page.context().close();
+});
+
+test("readings of the past are shown under the pointer and by the arrow keys", async () => {
+  const { page, samples } = await watch();
+  await has(samples, 5);
+  const canvas = page.locator('[data-chart="cpu"] canvas');
+  await canvas.focus();
+  await page.keyboard.press("ArrowLeft");
+  await page.keyboard.press("ArrowLeft");
+  const tip = page.locator('[data-chart="cpu"] .chart-tip');
+  await tip.waitFor({ state: "visible" });
+  assert.match(await tip.textContent(), /^\d\d:\d\d:\d\d  [\d.]+ %$/);
+  await page.keyboard.press("Escape");
+  await tip.waitFor({ state: "hidden" });
+  await page.context().close();
+});
+
+test("it looks right light, dark and narrow, and keeps still when asked to", async () => {
+  const looks = {
+    // High enough for the whole page: charts that are out of sight rest.
+    "dashboard-light": { viewport: { width: 1280, height: 1500 } },
+    "dashboard-dark": { viewport: { width: 1280, height: 1500 }, colorScheme: "dark" },
+    "dashboard-narrow": { viewport: { width: 360, height: 2600 }, reducedMotion: "reduce" },
+  };
+  const viewers = await Promise.all(Object.values(looks).map(watch));
+  await Promise.all(viewers.map(({ samples }) => has(samples, 12)));
+  for (const [i, name] of Object.keys(looks).entries()) {
+    await assertFits(viewers[i].page);
+    await screenshot(viewers[i].page, name, true);
+    await viewers[i].page.context().close();
+  }
+});
