@@ -50,6 +50,12 @@ function has(samples, count) {
   return until(`${count} samples`, () => samples.length >= count);
 }
 
+/* Waits until an element's text matches: a sample is known to the test a
+ * moment before the page has shown it. */
+function reads(page, selector, pattern) {
+  return until(`${selector} reads ${pattern}`, async () => pattern.test(await page.textContent(selector)));
+}
+
 /* How many pixels of a chart are of its line's colour. */
 function inked(page, chart) {
   return page.$eval(`[data-chart="${chart}"] canvas`, (canvas) => {
@@ -76,18 +82,18 @@ test("it shows the machine's real figures and the server's own", async () => {
   assert.equal(sample.memory.total, memory);
   assert.equal(sample.cpu.cores.length, cores);
   assert.ok(sample.cpu.total >= 0 && sample.cpu.total <= 100, `CPU ${sample.cpu.total} %`);
-  assert.ok(Math.abs(sample.uptime - uptime) < 5);
+  assert.ok(Math.abs(sample.uptime - uptime) < 60);
   assert.equal(sample.load.length, 3);
   assert.equal(sample.server.workers.length, 2);
   assert.ok(sample.server.connections >= 1);
 
+  await reads(page, "#facts", /^Machine up .+ 2 workers/);
+  await reads(page, '[data-value="cpu"]', /^[\d.]+ %$/);
+  await reads(page, '[data-value="memory-note"]', /^[\d.]+ [KMGT]iB of [\d.]+ [KMGT]iB$/);
+  await reads(page, '[data-value="received"]', /B\/s$/);
+  await reads(page, '[data-value="connections"]', /^\d+$/);
   assert.equal(await page.$$eval("#cores li", (items) => items.length), cores);
   assert.equal(await page.$$eval("#workers tr", (rows) => rows.length), 2);
-  assert.match(await page.textContent('[data-value="cpu"]'), /^[\d.]+ %$/);
-  assert.match(await page.textContent('[data-value="memory-note"]'), /^[\d.]+ [KMGT]iB of [\d.]+ [KMGT]iB$/);
-  assert.match(await page.textContent('[data-value="received"]'), /B\/s$/);
-  assert.match(await page.textContent('[data-value="connections"]'), /^\d+$/);
-  assert.match(await page.textContent("#facts"), /2 workers/);
   await until("the memory's line is drawn", async () => (await inked(page, "memory")) > 20);
   await assertNamed(page);
   await page.context().close();
@@ -101,7 +107,7 @@ test("a sample comes once a second, the same one to every viewer", async () => {
   assert.ok(shared.length >= 3, "both see the same samples");
   for (let i = 1; i < first.length; i++) {
     const step = first[i].at - first[i - 1].at;
-    assert.ok(step > 0.2 && step < 3, `${step} s between two samples`);
+    assert.ok(step > 0.2 && step < 4, `${step} s between two samples`);
   }
   await Promise.all(viewers.map(({ page }) => page.context().close()));
 });
@@ -123,7 +129,7 @@ test("it goes on drawing through a reload, without a false figure", async () => 
     assert.ok(own.deliveries >= 0 && own.deliveries < 1e5, `${own.deliveries} deliveries a second`);
   }
   assert.deepEqual(await statesSince(page), [], "the viewer stayed connected");
-  assert.match(await page.textContent("#facts"), new RegExp(`generation ${generation + 1}$`));
+  await reads(page, "#facts", new RegExp(`generation ${generation + 1}$`));
   await until("the line is still drawn", async () => (await inked(page, "memory")) > 20);
   await screenshot(page, "dashboard-reloaded");
   await page.context().close();
