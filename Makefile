@@ -50,8 +50,8 @@ build/test/build.ninja: CMakeLists.txt CMakePresets.json
 build/asan/build.ninja: CMakeLists.txt CMakePresets.json
 	@cmake --preset asan >/dev/null
 
-tests/node_modules/.package-lock.json: tests/package.json
-	@cd tests && npm install --no-audit --no-fund --loglevel=error
+tests/node_modules/.package-lock.json: tests/package-lock.json
+	@cd tests && npm ci --no-audit --no-fund --loglevel=error
 	@touch $@
 
 deps:

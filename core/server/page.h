@@ -2,7 +2,7 @@
  *
  * Mapped by the master before it forks, so that counters outlive a worker; a
  * server without a master has private ones. Only the slot's process writes its
- * own page; everybody reads. Plain aligned 64-bit stores are enough: a reader
+ * own page (between two of them the master does); everybody reads. Plain aligned 64-bit stores are enough: a reader
  * may see one figure before another, never half a figure.
  *
  * SPDX-License-Identifier: MIT */
@@ -37,5 +37,9 @@ static inline void tw__page_count(tw__page *page, tw_counter counter,
                                   uint64_t n) {
     page->counters[counter] += n;
 }
+
+/* User and system time and resident memory of a process of this machine.
+ * 0 or TW_ENOT_FOUND (it is gone). */
+int tw__page_read_process(int pid, uint64_t *cpu_ms, uint64_t *memory_bytes);
 
 #endif

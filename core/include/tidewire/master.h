@@ -69,6 +69,8 @@ typedef struct tw_master_config {
     void *member_user;
     uint32_t workers;        /* 0: one per core */
     const char *admin;       /* "127.0.0.1:8090"; NULL or "": no TCP admin */
+    const char *admin_token; /* bearer token that lets TCP requests reload and
+                                drain; NULL or "": only the Unix socket may */
     const char *runtime_dir; /* NULL: made below $XDG_RUNTIME_DIR or /tmp */
     const char *version;     /* of the program, for status */
     uint32_t hang_cpu_ms;    /* [2000] own CPU time without a turn; see hang_off */
