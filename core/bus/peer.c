@@ -1,0 +1,341 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "bus/engine.h"
+#include "tidewire/errors.h"
+
+/* A stream that lasted so long shows that connecting is worth trying at once
+ * again; one that did not keeps the pauses growing. */
+enum { BACKOFF_MIN_MS = 10, BACKOFF_MAX_MS = 200, LASTED_MS = 1000 };
+
+/* What one peer may take of a turn, so that the others get theirs. */
+enum { WRITE_TURN_BYTES = 1024 * 1024 };
+
+static bool is_home(const tw__peer *peer) {
+    return peer->slot < peer->bus->config.slots;
+}
+
+static void close_stream(tw__peer *peer) {
+    if (peer->io.fd >= 0) {
+        tw__poller_remove(peer->bus->config.poller, &peer->io);
+        close(peer->io.fd);
+        peer->io.fd = -1;
+    }
+    peer->is_blocked = false;
+}
+
+/* A home always comes back, so its stream is opened again at once: that is how
+ * interests get to the replacement. An extra member may be gone for good and
+ * is called on only when something waits for it. */
+static bool is_needed(const tw__peer *peer) {
+    return is_home(peer) || !tw__outbox_is_empty(&peer->outbox) ||
+           !tw__list_is_empty(&peer->wants);
+}
+
+static void start_away(tw__peer *peer) {
+    if (is_home(peer) && !peer->is_unavailable &&
+        !tw__wheel_is_set(&peer->away)) {
+        tw__clockwork_set(peer->bus->config.clockwork, &peer->away,
+                          peer->bus->config.away_ms);
+    }
+}
+
+static void rest(tw__peer *peer) {
+    close_stream(peer);
+    if (!is_needed(peer)) {
+        peer->state = TW__PEER_OFF;
+        tw__clockwork_clear(peer->bus->config.clockwork, &peer->retry);
+        return;
+    }
+    peer->state = TW__PEER_RESTING;
+    start_away(peer);
+    tw__clockwork_set(peer->bus->config.clockwork, &peer->retry,
+                      peer->backoff_ms);
+    peer->backoff_ms = peer->backoff_ms * 2 < BACKOFF_MAX_MS
+                           ? peer->backoff_ms * 2
+                           : BACKOFF_MAX_MS;
+}
+
+void tw__peer_reset(tw__peer *peer) {
+    uint64_t now_ms = tw__loop_now(peer->bus->config.loop);
+    if (peer->state == TW__PEER_OPEN &&
+        now_ms - peer->opened_ms >= LASTED_MS) {
+        peer->backoff_ms = BACKOFF_MIN_MS;
+    }
+    tw__publish_recover(peer);
+    tw__interest_untell(peer);
+    tw__count_untell(peer);
+    peer->is_congested = false;
+    rest(peer);
+}
+
+static void fail_protocol(tw__peer *peer) {
+    peer->bus->stats.link_protocol_errors++;
+    tw__peer_reset(peer);
+}
+
+/* The first record of a stream. A fresh socket takes it whole. */
+static bool greet(tw__peer *peer, int fd) {
+    const tw__bus_config *config = &peer->bus->config;
+    uint8_t bytes[TW__RECORD_HEADER];
+    tw__record hello = {
+        .type = TW__RECORD_HELLO,
+        .header = {.origin = {config->node, config->incarnation, config->slot},
+                   .offset = ++peer->streams}};
+    tw__record_write(bytes, &hello);
+    if (send(fd, bytes, sizeof bytes, MSG_NOSIGNAL) != sizeof bytes) {
+        return false;
+    }
+    peer->bus->stats.link_records_sent++;
+    peer->bus->stats.link_bytes_sent += sizeof bytes;
+    return true;
+}
+
+static int connect_to(const tw__peer *peer, int *fd) {
+    tw__address address;
+    char text[sizeof address._storage + 16];
+    if (peer->bus->dir == NULL) {
+        return TW_EUNAVAILABLE;
+    }
+    snprintf(text, sizeof text, "unix:%s/bus.%u", peer->bus->dir, peer->slot);
+    int err = tw__address_parse(&address, text);
+    return err != 0 ? err : tw__socket_connect(&address, fd);
+}
+
+static void open_stream(tw__peer *peer) {
+    int fd;
+    if (connect_to(peer, &fd) != 0) {
+        rest(peer);
+        return;
+    }
+    peer->io.fd = fd;
+    peer->answer_len = 0;
+    if (!greet(peer, fd) ||
+        tw__poller_add(peer->bus->config.poller, &peer->io, TW__READ) != 0) {
+        rest(peer);
+        return;
+    }
+    peer->state = TW__PEER_GREETING;
+    start_away(peer);
+}
+
+static void on_opened(tw__peer *peer, uint32_t incarnation) {
+    if (peer->is_known && incarnation < peer->incarnation) {
+        tw__peer_reset(peer); /* the dead one's last word */
+        return;
+    }
+    tw__peer_learn(peer, incarnation);
+    peer->state = TW__PEER_OPEN;
+    peer->opened_ms = tw__loop_now(peer->bus->config.loop);
+    peer->is_unavailable = false;
+    tw__clockwork_clear(peer->bus->config.clockwork, &peer->away);
+    peer->bus->stats.link_connects++;
+    tw__peer_use(peer);
+}
+
+static void on_answer(tw__peer *peer) {
+    tw__record record;
+    size_t taken;
+    if (tw__record_parse(peer->answer, peer->answer_len, &record, &taken) !=
+            0 ||
+        (taken != 0 && (record.type != TW__RECORD_HELLO_ACK ||
+                        record.header.origin.node != peer->bus->config.node ||
+                        record.header.origin.slot != peer->slot)) ||
+        (taken == 0 && peer->answer_len == sizeof peer->answer)) {
+        fail_protocol(peer);
+    } else if (taken != 0) {
+        on_opened(peer, record.header.origin.incarnation);
+    }
+}
+
+/* Nothing but the answer is to be read; anything more is a mistake of the
+ * other, and the end of the stream the end of the other. */
+static void on_readable(tw__peer *peer) {
+    uint8_t surplus;
+    bool is_greeting = peer->state == TW__PEER_GREETING;
+    ssize_t len = is_greeting
+                      ? recv(peer->io.fd, peer->answer + peer->answer_len,
+                             sizeof peer->answer - peer->answer_len, 0)
+                      : recv(peer->io.fd, &surplus, sizeof surplus, 0);
+    if (len < 0 && (errno == EAGAIN || errno == EINTR)) {
+        return;
+    }
+    if (len <= 0) {
+        tw__peer_reset(peer);
+    } else if (is_greeting) {
+        peer->answer_len += (size_t)len;
+        on_answer(peer);
+    } else {
+        fail_protocol(peer);
+    }
+}
+
+static void on_io(tw__io *io, unsigned events) {
+    tw__peer *peer = TW__CONTAINER(io, tw__peer, io);
+    if (events & TW__WRITE && peer->is_blocked) {
+        peer->is_blocked = false;
+        tw__poller_modify(peer->bus->config.poller, io, TW__READ);
+        tw__peer_use(peer);
+    }
+    if (events & TW__READ) {
+        on_readable(peer);
+    }
+}
+
+static void on_retry(tw__wheel_entry *entry) {
+    tw__peer *peer = TW__CONTAINER(entry, tw__peer, retry);
+    if (peer->state == TW__PEER_RESTING) {
+        open_stream(peer);
+    } else {
+        tw__peer_use(peer);
+    }
+}
+
+static void on_away(tw__wheel_entry *entry) {
+    tw__peer *peer = TW__CONTAINER(entry, tw__peer, away);
+    peer->is_unavailable = true;
+    tw__publish_fail(peer, TW_EUNAVAILABLE);
+    if (!peer->bus->is_closing) {
+        tw__count_fail(peer, TW_EUNAVAILABLE);
+    }
+}
+
+void tw__peer_init(tw__peer *peer, tw__bus *bus, uint16_t slot) {
+    memset(peer, 0, sizeof *peer);
+    peer->bus = bus;
+    peer->slot = slot;
+    peer->io = (tw__io){on_io, -1};
+    peer->retry.cb = on_retry;
+    peer->away.cb = on_away;
+    peer->backoff_ms = BACKOFF_MIN_MS;
+    tw__outbox_init(&peer->outbox);
+    tw__list_init(&peer->active);
+    tw__list_init(&peer->interests);
+    tw__list_init(&peer->due);
+    tw__list_init(&peer->counts_due);
+    tw__list_init(&peer->counts_sent);
+    tw__list_init(&peer->publications);
+    tw__list_init(&peer->wants);
+    tw__list_init(&peer->confirms);
+    tw__list_init(&peer->gaps);
+}
+
+void tw__peer_close(tw__peer *peer) {
+    close_stream(peer);
+    peer->state = TW__PEER_OFF;
+    tw__clockwork_clear(peer->bus->config.clockwork, &peer->retry);
+    tw__clockwork_clear(peer->bus->config.clockwork, &peer->away);
+    tw__list_remove(&peer->active);
+    tw__publish_recover(peer);
+    tw__outbox_deinit(&peer->outbox);
+}
+
+void tw__peer_use(tw__peer *peer) {
+    if (tw__list_is_empty(&peer->active)) {
+        tw__list_push(&peer->bus->active, &peer->active);
+        if (!peer->bus->is_before_link) {
+            tw__bus_wake(peer->bus);
+        }
+    }
+}
+
+void tw__peer_learn(tw__peer *peer, uint32_t incarnation) {
+    if (peer->is_known && incarnation <= peer->incarnation) {
+        return;
+    }
+    bool is_replaced = peer->is_known;
+    peer->is_known = true;
+    peer->incarnation = incarnation;
+    if (!is_replaced) {
+        return;
+    }
+    if (peer->inlet != NULL && peer->inlet->incarnation < incarnation) {
+        tw__inlet_close(peer->inlet);
+    }
+    if (peer->state == TW__PEER_OPEN) {
+        tw__peer_reset(peer);
+    } else {
+        tw__publish_recover(peer);
+    }
+}
+
+/* Without memory the rest stays where it is, and a later turn tries again. */
+static void fill(tw__peer *peer) {
+    const tw__bus_config *config = &peer->bus->config;
+    if (peer->outbox.level[TW__OUTBOX_DELIVERY] <=
+        config->delivery_budget_bytes / 2) {
+        peer->is_congested = false;
+    }
+    if (tw__interest_tell(peer) != 0 || tw__count_tell(peer) != 0 ||
+        tw__deliver_tell(peer) != 0 || tw__publish_tell(peer) != 0) {
+        tw__clockwork_set(config->clockwork, &peer->retry, BACKOFF_MIN_MS);
+    }
+}
+
+static void block(tw__peer *peer) {
+    peer->is_blocked = true;
+    if (tw__poller_modify(peer->bus->config.poller, &peer->io,
+                          TW__READ | TW__WRITE) != 0) {
+        tw__peer_reset(peer);
+    }
+}
+
+/* Bytes written; 0 when there is nothing, the kernel is full or the stream
+ * broke. */
+static size_t write_some(tw__peer *peer) {
+    tw__bus_stats *stats = &peer->bus->stats;
+    size_t len;
+    const uint8_t *data = tw__outbox_unsent(&peer->outbox, &len);
+    if (len == 0) {
+        return 0;
+    }
+    ssize_t sent;
+    do {
+        sent = send(peer->io.fd, data, len, MSG_NOSIGNAL | MSG_DONTWAIT);
+    } while (sent < 0 && errno == EINTR);
+    if (sent < 0) {
+        if (errno == EAGAIN) {
+            block(peer);
+        } else {
+            tw__peer_reset(peer);
+        }
+        return 0;
+    }
+    stats->link_bytes_sent += (size_t)sent;
+    stats->link_records_sent += tw__outbox_sent(&peer->outbox, (size_t)sent);
+    if ((size_t)sent < len) {
+        block(peer);
+    }
+    return (size_t)sent;
+}
+
+bool tw__peer_has_something(const tw__peer *peer) {
+    return !tw__outbox_is_empty(&peer->outbox) ||
+           !tw__list_is_empty(&peer->due) ||
+           !tw__list_is_empty(&peer->counts_due) ||
+           !tw__list_is_empty(&peer->confirms) ||
+           !tw__list_is_empty(&peer->gaps) ||
+           !tw__list_is_empty(&peer->publications);
+}
+
+bool tw__peer_flush(tw__peer *peer) {
+    size_t written = 0;
+    if (peer->state == TW__PEER_OFF) {
+        open_stream(peer);
+    }
+    while (peer->state == TW__PEER_OPEN && !peer->is_blocked &&
+           written < WRITE_TURN_BYTES) {
+        fill(peer);
+        size_t len = write_some(peer);
+        if (len == 0) {
+            return false;
+        }
+        written += len;
+    }
+    return peer->state == TW__PEER_OPEN && !peer->is_blocked &&
+           tw__peer_has_something(peer);
+}

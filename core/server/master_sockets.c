@@ -1,0 +1,153 @@
+/* master_sockets.c - every socket of a server is opened by its master and stays
+ * open in it, so that a replacement finds what came meanwhile.
+ * SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "server/master_state.h"
+
+enum { BACKLOG = 4096 };
+
+int tw__master_complain(const tw__master *master, int error,
+                        const char *message, const char *detail) {
+    tw__log_write(&master->log, TW_LOG_ERROR, message, "error", detail, NULL);
+    return error;
+}
+
+static int cannot_listen(const tw__master *master, const char *address,
+                         int error) {
+    char why[TW__ADDRESS_TEXT + 128];
+    snprintf(why, sizeof why, "%s: %s", address,
+             error == TW_EINVALID ? "not an address"
+             : errno != 0         ? strerror(errno)
+                                  : tw_strerror(error));
+    return tw__master_complain(master, error, "cannot listen", why);
+}
+
+/* SO_REUSEPORT would let us join the sockets of another server of this user
+ * and take a part of its connections: a socket without it finds out first. */
+static int check_free(const tw__address *address) {
+    int fd;
+    int error = tw__socket_listen(address, 1, 0, &fd);
+    if (error == 0) {
+        close(fd);
+    }
+    return error;
+}
+
+static void note_address(int fd, char out[TW__ADDRESS_TEXT]) {
+    tw__address bound;
+    if (tw__socket_local(fd, &bound) == 0) {
+        tw__address_format(&bound, out);
+    }
+}
+
+/* One socket per slot, on the port that the first one got. */
+static int listen_tcp(tw__master *master, tw__address address, size_t which) {
+    int error = check_free(&address);
+    for (uint32_t i = 0; error == 0 && i < master->workers; i++) {
+        int *fd = &master->children[i].listen_fds[which];
+        error = tw__socket_listen(&address, BACKLOG, TW__LISTEN_REUSEPORT, fd);
+        if (error == 0 && i == 0) {
+            error = tw__socket_local(*fd, &address);
+        }
+    }
+    return error;
+}
+
+/* The kernel spreads nothing over several Unix sockets: all slots accept from
+ * one. */
+static int listen_unix(tw__master *master, const tw__address *address,
+                       size_t which) {
+    int *first = &master->children[0].listen_fds[which];
+    int error = tw__socket_listen(address, BACKLOG, 0, first);
+    for (uint32_t i = 1; error == 0 && i < master->workers; i++) {
+        int fd = fcntl(*first, F_DUPFD_CLOEXEC, 0);
+        master->children[i].listen_fds[which] = fd;
+        error = fd >= 0 ? 0 : TW_EIO;
+    }
+    return error;
+}
+
+static int listen_public(tw__master *master, size_t which) {
+    const char *text = master->config.server.listen[which];
+    tw__address address;
+    errno = 0;
+    int error = tw__address_parse(&address, text);
+    if (error == 0) {
+        error = strncmp(text, "unix:", 5) == 0
+                    ? listen_unix(master, &address, which)
+                    : listen_tcp(master, address, which);
+    }
+    if (error != 0) {
+        return cannot_listen(master, text, error);
+    }
+    note_address(master->children[0].listen_fds[which],
+                 master->addresses[which]);
+    return 0;
+}
+
+static int listen_at(tw__master *master, const char *text, int *fd) {
+    tw__address address;
+    errno = 0;
+    int error = tw__address_parse(&address, text);
+    if (error == 0) {
+        error = tw__socket_listen(&address, BACKLOG, 0, fd);
+    }
+    return error == 0 ? 0 : cannot_listen(master, text, error);
+}
+
+static int listen_in_folder(tw__master *master, const char *name, int *fd) {
+    char path[TW__RUNTIME_PATH], text[TW__RUNTIME_PATH + 8];
+    tw__runtime_path(master->runtime.dir, path, "%s", name);
+    snprintf(text, sizeof text, "unix:%s", path);
+    return listen_at(master, text, fd);
+}
+
+static int listen_bus(tw__master *master) {
+    int error = 0;
+    for (uint32_t i = 0; error == 0 && i < tw__master_child_count(master);
+         i++) {
+        char name[16];
+        snprintf(name, sizeof name, "bus.%u", i);
+        error = listen_in_folder(master, name, &master->children[i].bus_fd);
+    }
+    return error;
+}
+
+static int listen_admin(tw__master *master) {
+    tw__child *admin = tw__master_admin(master);
+    const char *tcp = master->config.admin;
+    int error = listen_in_folder(master, "admin.sock", &admin->listen_fds[0]);
+    if (error == 0 && tcp != NULL && *tcp != '\0') {
+        error = listen_at(master, tcp, &admin->listen_fds[1]);
+        note_address(admin->listen_fds[1], master->admin);
+    }
+    return error;
+}
+
+int tw__master_open_sockets(tw__master *master) {
+    int error = 0;
+    for (size_t i = 0; error == 0 && i < master->config.server.listen_count;
+         i++) {
+        error = listen_public(master, i);
+    }
+    if (error == 0) {
+        error = listen_bus(master);
+    }
+    return error == 0 ? listen_admin(master) : error;
+}
+
+/* The path of a public Unix socket is ours to remove. */
+void tw__master_remove_sockets(const tw__master *master) {
+    for (size_t i = 0;
+         master->addresses != NULL && i < master->config.server.listen_count;
+         i++) {
+        if (strncmp(master->addresses[i], "unix:", 5) == 0) {
+            unlink(master->addresses[i] + 5);
+        }
+    }
+}

@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: MIT */
+#include "server/metrics.h"
+
+#include <inttypes.h>
+#include <time.h>
+
+#include "tidewire/errors.h"
+
+/* The text format wants every sample of a metric in one group behind its HELP
+ * and TYPE, so each metric walks over the slots. Errors (only memory) stick in
+ * `error`, and what follows does nothing. */
+typedef struct writer {
+    tw__bytes *out;
+    const tw__board *board;
+    int error;
+} writer;
+
+#define WRITE(w, ...)                                                          \
+    do {                                                                       \
+        if ((w)->error == 0) {                                                 \
+            (w)->error = tw__bytes_printf((w)->out, __VA_ARGS__);              \
+        }                                                                      \
+    } while (0)
+
+static void head(writer *w, const char *name, const char *type,
+                 const char *help) {
+    WRITE(w, "# HELP tidewire_%s %s\n# TYPE tidewire_%s %s\n", name, help, name,
+          type);
+}
+
+static void whole(writer *w, const char *name, uint32_t slot, uint64_t value) {
+    WRITE(w, "tidewire_%s{slot=\"%" PRIu32 "\"} %" PRIu64 "\n", name, slot,
+          value);
+}
+
+static void counters(writer *w) {
+    static const struct {
+        const char *name, *help;
+    } list[] = {
+#define ENTRY(symbol, name, help) {name "_total", help},
+        TW_COUNTERS(ENTRY)
+#undef ENTRY
+    };
+    for (int i = 0; i < TW_COUNTER_COUNT; i++) {
+        head(w, list[i].name, "counter", list[i].help);
+        for (uint32_t slot = 0; slot < w->board->slots; slot++) {
+            whole(w, list[i].name, slot,
+                  tw__board_at(w->board, slot)->page.counters[i]);
+        }
+    }
+}
+
+static void gauges(writer *w) {
+    static const struct {
+        const char *name, *help;
+    } list[] = {
+#define ENTRY(symbol, name, help) {name, help},
+        TW_GAUGES(ENTRY)
+#undef ENTRY
+    };
+    for (int i = 0; i < TW_GAUGE_COUNT; i++) {
+        head(w, list[i].name, "gauge", list[i].help);
+        for (uint32_t slot = 0; slot < w->board->slots; slot++) {
+            whole(w, list[i].name, slot,
+                  tw__board_at(w->board, slot)->page.gauges[i]);
+        }
+    }
+}
+
+/* Buckets are cumulative in the text and plain in the page. The count is that
+ * of the buckets, so that the three agree while the worker goes on counting. */
+static void turns_of(writer *w, uint32_t slot, const tw__page *page) {
+    static const uint32_t bounds_us[] = TW__TURN_BOUNDS;
+    uint64_t count = 0;
+    for (int i = 0; i < TW__TURN_BUCKETS - 1; i++) {
+        count += page->turn_buckets[i];
+        WRITE(w,
+              "tidewire_turn_seconds_bucket{slot=\"%" PRIu32
+              "\",le=\"%g\"} %" PRIu64 "\n",
+              slot, bounds_us[i] / 1e6, count);
+    }
+    count += page->turn_buckets[TW__TURN_BUCKETS - 1];
+    WRITE(w,
+          "tidewire_turn_seconds_bucket{slot=\"%" PRIu32
+          "\",le=\"+Inf\"} %" PRIu64 "\n",
+          slot, count);
+    WRITE(w, "tidewire_turn_seconds_sum{slot=\"%" PRIu32 "\"} %.6f\n", slot,
+          (double)page->turn_sum_us / 1e6);
+    whole(w, "turn_seconds_count", slot, count);
+}
+
+static void turns(writer *w) {
+    head(w, "turn_seconds", "histogram", "Time taken by turns of the loop");
+    for (uint32_t slot = 0; slot < w->board->slots; slot++) {
+        turns_of(w, slot, &tw__board_at(w->board, slot)->page);
+    }
+}
+
+static void slots(writer *w) {
+    head(w, "up", "gauge", "1 while the slot accepts connections");
+    for (uint32_t slot = 0; slot < w->board->slots; slot++) {
+        whole(w, "up", slot, tw__board_at(w->board, slot)->page.is_ready);
+    }
+    head(w, "restarts_total", "counter", "Starts of the slot after the first");
+    for (uint32_t slot = 0; slot < w->board->slots; slot++) {
+        whole(w, "restarts_total", slot,
+              tw__board_at(w->board, slot)->restarts);
+    }
+    head(w, "hangs_total", "counter", "Times the slot was ended as hung");
+    for (uint32_t slot = 0; slot < w->board->slots; slot++) {
+        whole(w, "hangs_total", slot, tw__board_at(w->board, slot)->hangs);
+    }
+}
+
+/* Dead slots have no sample, which Prometheus understands as "gone". */
+static void processes(writer *w) {
+    uint64_t cpu_ms, memory;
+    head(w, "process_cpu_seconds_total", "counter",
+         "User and system time of the slot's process");
+    for (uint32_t slot = 0; slot < w->board->slots; slot++) {
+        int pid = tw__board_at(w->board, slot)->page.pid;
+        if (tw__page_read_process(pid, &cpu_ms, &memory) == 0) {
+            WRITE(w,
+                  "tidewire_process_cpu_seconds_total{slot=\"%" PRIu32
+                  "\"} %.3f\n",
+                  slot, (double)cpu_ms / 1e3);
+        }
+    }
+    head(w, "process_resident_memory_bytes", "gauge",
+         "Resident memory of the slot's process");
+    for (uint32_t slot = 0; slot < w->board->slots; slot++) {
+        int pid = tw__board_at(w->board, slot)->page.pid;
+        if (tw__page_read_process(pid, &cpu_ms, &memory) == 0) {
+            whole(w, "process_resident_memory_bytes", slot, memory);
+        }
+    }
+}
+
+/* A label's value, escaped as the format wants it. */
+static void label(writer *w, const char *text) {
+    for (; *text != '\0'; text++) {
+        if (*text == '"' || *text == '\\') {
+            WRITE(w, "\\%c", *text);
+        } else {
+            WRITE(w, "%c", (unsigned char)*text < 0x20 ? ' ' : *text);
+        }
+    }
+}
+
+static void server(writer *w, const char *version) {
+    head(w, "build_info", "gauge", "Always 1; the version is a label");
+    WRITE(w, "tidewire_build_info{version=\"");
+    label(w, version != NULL ? version : "");
+    WRITE(w, "\"} 1\n");
+    head(w, "start_time_seconds", "gauge",
+         "When the server started, Unix time");
+    WRITE(w, "tidewire_start_time_seconds %" PRId64 "\n",
+          w->board->started_unix_s);
+    head(w, "workers", "gauge", "Number of slots");
+    WRITE(w, "tidewire_workers %" PRIu32 "\n", w->board->slots);
+    head(w, "committed_generation", "gauge",
+         "Number of the script generation that holds");
+    WRITE(w, "tidewire_committed_generation %" PRIu32 "\n",
+          w->board->generation);
+    head(w, "draining", "gauge", "1 while the server drains");
+    WRITE(w, "tidewire_draining %" PRIu32 "\n", w->board->is_draining);
+    head(w, "reloads_total", "counter", "Reloads by their result");
+    WRITE(w,
+          "tidewire_reloads_total{result=\"committed\"} %" PRIu64
+          "\ntidewire_reloads_total{result=\"aborted\"} %" PRIu64 "\n",
+          w->board->reloads_ok, w->board->reloads_failed);
+    head(w, "admin_restarts_total", "counter",
+         "Starts of the admin member after the first");
+    WRITE(w, "tidewire_admin_restarts_total %" PRIu64 "\n",
+          w->board->admin_restarts);
+}
+
+int tw__metrics_render(tw__bytes *out, const tw__board *board,
+                       const char *version) {
+    writer w = {out, board, 0};
+    server(&w, version);
+    slots(&w);
+    processes(&w);
+    turns(&w);
+    counters(&w);
+    gauges(&w);
+    return w.error;
+}

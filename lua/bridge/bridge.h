@@ -1,0 +1,153 @@
+/* bridge.h - what the files of the upper half share: the bridge itself, and
+ * one generation of the scripts.
+ *
+ * The bridge (tw_lua) answers the server's hooks. It holds at most two
+ * generations, each with a VM of its own:
+ *
+ *   current   runs every new hook
+ *   next      loaded by a reload, not yet switched to; or
+ *   old       switched away from; its waiting hooks and tasks finish there,
+ *             its connections' states are carried over in slices
+ *
+ * A reload first finishes `old` for good, so there are never three. Everything
+ * here lives on the loop's thread.
+ *
+ * SPDX-License-Identifier: MIT */
+#ifndef TWL_BRIDGE_H
+#define TWL_BRIDGE_H
+
+#include <tidewire/lua.h>
+
+#include "call.h"
+#include "link.h"
+#include "vm.h"
+
+typedef struct twl_gen twl_gen;
+typedef struct twl_job twl_job;
+typedef struct twl_app twl_app;
+typedef struct twl_routes twl_routes;
+
+typedef struct twl_value {
+    char *key;
+    char *json;
+} twl_value;
+
+struct tw_lua {
+    tw_server *server; /* NULL before start and in a check */
+    char *script;      /* as given */
+    char *script_dir;
+    char *library_dir; /* may be NULL */
+    char *node_id;
+    twl_value *values;
+    size_t value_count;
+    char **files;
+    size_t file_count;
+    size_t memory_limit_bytes;
+    uint32_t budget_ms, hook_wait_ms, retire_ms;
+    bool no_jit, no_profiler;
+    tw_log_cb log;
+    void *log_arg;
+
+    twl_gen *current, *next, *old;
+    bool is_frozen;  /* between freeze and commit or abort */
+    bool is_stopped; /* no hook runs any more */
+    bool is_posted;  /* a tw_post for the ready list is under way */
+    bool is_ending;  /* the worker ends after the last on_stop */
+    unsigned stopping; /* on_stop hooks not over */
+
+    twl_job *running;   /* the innermost job that runs now */
+    twl_link free_jobs; /* kept: handles of messages point to them */
+    twl_link all_jobs;
+    twl_link ready; /* jobs to go on with, and tasks to begin, next turn */
+    uint64_t serial;
+    uint64_t waiting; /* jobs that wait, for the gauge */
+
+    tw_timer *second; /* housekeeping, once a second */
+    tw_timer *retire; /* the end of `old` */
+    uint64_t random;  /* jitter's generator */
+    unsigned dropped_logged; /* values of conn.state reported in this carry */
+};
+
+typedef enum twl_phase {
+    TWL_LOADING,  /* the script runs for the first time */
+    TWL_LOADED,   /* prepared, not yet switched to */
+    TWL_LIVE,     /* current */
+    TWL_RETIRING, /* old */
+} twl_phase;
+
+struct twl_gen {
+    tw_lua *lua;
+    twl_vm *vm;
+    twl_sources *sources;
+    uint32_t number;
+    twl_phase phase;
+    bool is_retired; /* waiting is over: every wait ends at once */
+    bool is_dropped; /* the VM's roots are gone: only collecting is left */
+    const char *start_reason; /* on_start is to run in the next turn */
+    const char *stop_reason;  /* on_stop is to run in the next turn */
+
+    twl_link apps;       /* every tw.app{} */
+    twl_link tables;     /* every tw.routes{} */
+    twl_routes *routes;  /* what the script returned */
+    tw_class_config *classes;
+    size_t class_count;
+
+    twl_link jobs;   /* that wait */
+    twl_link timers; /* all that are not over */
+    twl_link spawned; /* tasks that wait for their turn */
+    twl_link tasks;   /* tasks that have begun and are not over */
+    twl_link states; /* of connections, see state.h */
+};
+
+/* The generation that `L` belongs to. */
+static inline twl_gen *twl_gen_of(lua_State *L) {
+    return twl_vm_user(twl_vm_of(L));
+}
+
+/* Makes generation `number` and loads the main script into it; with
+ * `snapshot` from that file, else from the disk. 0 and a generation that is
+ * TWL_LOADED and given, or an error and a report (TW_REPORT_MAX bytes). */
+int twl_gen_create(twl_gen **gen, tw_lua *lua, uint32_t number,
+                   const char *snapshot, char *report);
+
+/* Ends everything that waits or runs by itself in it. */
+void twl_gen_stop(twl_gen *gen, const char *reason);
+
+/* After stop: frees what it holds but its VM, whose roots are dropped so that
+ * it can be collected in steps. No script runs in it any more. */
+void twl_gen_drop(twl_gen *gen);
+
+/* Stops and drops it if need be, and closes its VM. NULL is allowed. Not from
+ * inside a call. */
+void twl_gen_destroy(twl_gen *gen);
+
+/* What goes on with the next turn: on_start, on_stop. */
+void twl_lifecycle_turn(tw_lua *lua);
+
+/* The old generation may have come to its end: looks in idle turns. */
+void twl_reload_idle(tw_lua *lua);
+
+/* Gives its routes and classes to the server. 0, or an error and a report. */
+int twl_gen_apply(twl_gen *gen, char *report);
+
+/* Raises unless the script may act on the server now: "tw.publish cannot be
+ * used while the script loads", "... in save". */
+void twl_gen_check_live(lua_State *L, const char *what);
+
+/* Writes a text into a report. */
+void twl_report(char *report, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* A code that scripts know: those of LUA_API only. */
+int twl_script_code(int code);
+
+/* Pushes true for 0, else nil and an error object: returns how many. */
+int twl_push_done(lua_State *L, int code);
+
+/* The server's monotonic milliseconds; 0 without a server. */
+uint64_t twl_now(const tw_lua *lua);
+
+/* A number in 0 .. 1, not secret. */
+double twl_random(tw_lua *lua);
+
+#endif

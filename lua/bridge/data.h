@@ -1,0 +1,34 @@
+/* data.h - what scripts send: text, messages, JSON.
+ *
+ * A string is text, a message keeps its kind and is never copied into Lua, and
+ * a table, number, boolean or tw.json.raw is JSON.
+ *
+ * SPDX-License-Identifier: MIT */
+#ifndef TWL_DATA_H
+#define TWL_DATA_H
+
+#include <lua.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <tidewire/tidewire.h>
+
+/* Borrowed from the Lua stack, the message or the VM's scratch bytes: use it
+ * before anything else runs in the VM. */
+typedef struct twl_data {
+    const void *data;
+    size_t len;
+    bool binary;
+} twl_data;
+
+/* Reads the value at `index`; raises when it cannot be sent. */
+twl_data twl_data_read(lua_State *L, int index, const char *what);
+
+/* Any value but functions and the like as JSON text, in the scratch bytes;
+ * raises when JSON cannot say it. */
+tw_str twl_data_json(lua_State *L, int index, const char *what);
+
+/* Pushes the table that the JSON text says, or nil and an error object;
+ * returns how many. */
+int twl_data_parse(lua_State *L, const void *text, size_t len);
+
+#endif

@@ -1,0 +1,247 @@
+/* The hooks of connections. Each takes the app of the connection's route in
+ * the current generation: an older one has none but those hooks that still
+ * wait there, and the core starts no other hook of a connection meanwhile.
+ *
+ * SPDX-License-Identifier: MIT */
+#include "dispatch.h"
+
+#include <lauxlib.h>
+#include <string.h>
+
+#include "app.h"
+#include "conn.h"
+#include "err.h"
+#include "job.h"
+#include "msg.h"
+#include "request.h"
+#include "route.h"
+#include "state.h"
+
+/* ---- arguments ---------------------------------------------------------- */
+
+static int push_open(lua_State *L, void *arg) {
+    twl_job *job = arg;
+    twl_conn_push(L, job->conn, job->handle);
+    if (!job->req) {
+        return 1;
+    }
+    twl_req_push(L, job);
+    return 2;
+}
+
+static int push_message(lua_State *L, void *arg) {
+    twl_job *job = arg;
+    twl_conn_push(L, job->conn, job->handle);
+    twl_msg_push(L, job);
+    return 2;
+}
+
+static int push_close(lua_State *L, void *arg) {
+    twl_job *job = arg;
+    twl_conn_push(L, job->conn, job->handle);
+    lua_pushinteger(L, job->code);
+    lua_pushlstring(L, job->text.data ? job->text.data : "", job->text.len);
+    return 3;
+}
+
+static int push_slow(lua_State *L, void *arg) {
+    twl_job *job = arg;
+    const tw_slow *slow = job->input;
+    twl_conn_push(L, job->conn, job->handle);
+    lua_createtable(L, 0, 3);
+    lua_pushlstring(L, slow->channel.data, slow->channel.len);
+    lua_setfield(L, -2, "channel");
+    lua_pushnumber(L, (lua_Number)slow->queued_bytes);
+    lua_setfield(L, -2, "queued");
+    lua_pushnumber(L, (lua_Number)slow->dropped);
+    lua_setfield(L, -2, "dropped");
+    return 2;
+}
+
+static int push_alarm(lua_State *L, void *arg) {
+    twl_job *job = arg;
+    twl_conn_push(L, job->conn, job->handle);
+    lua_pushlstring(L, job->text.data, job->text.len);
+    return 2;
+}
+
+/* ---- results ------------------------------------------------------------ */
+
+/* 1013 asks the client to come back later, 1008 not to. */
+static int close_code(const char *code) {
+    static const char *const later[] = {"timeout", "overloaded", "limit",
+                                        "unavailable"};
+    for (size_t i = 0; i < sizeof later / sizeof *later; i++) {
+        if (strcmp(code, later[i]) == 0) {
+            return 1013;
+        }
+    }
+    return 1008;
+}
+
+/* `nil, err` closes; the error's message is the reason. */
+static void read_open(lua_State *L, int count, void *arg) {
+    twl_job *job = arg;
+    if (count < 2 || !lua_isnil(L, 1) || lua_isnil(L, 2)) {
+        return;
+    }
+    int code = 1008;
+    if (twl_is_error(L, 2)) {
+        lua_getfield(L, 2, "code");
+        code = close_code(lua_isstring(L, -1) ? lua_tostring(L, -1) : "");
+        lua_getfield(L, 2, "message");
+    } else {
+        twl_push_error_text(L, 2);
+    }
+    tw_str reason = {"", 0};
+    if (lua_type(L, -1) == LUA_TSTRING) {
+        reason.data = lua_tolstring(L, -1, &reason.len);
+    }
+    if (tw_conn_close(job->conn, code, reason) == TW_EINVALID) {
+        tw_conn_close(job->conn, code, (tw_str){"", 0});
+    }
+}
+
+/* What a raising hook costs its connection. One that was cut off by a reload
+ * costs it nothing: a reload closes no connection. */
+static void finish(twl_job *job, twl_status status) {
+    static const char reason[] = "internal error";
+    if (status == TWL_FAILED && !job->app->ignores_errors &&
+        twl_vm_failure(job->gen->vm)->kind != TWL_CANCELLED) {
+        tw_conn_close(job->conn, 1011, (tw_str){reason, sizeof reason - 1});
+    }
+}
+
+static const twl_kind open_kind = {
+    .spec = {.name = "on_open", .push = push_open, .read = read_open},
+    .is_limited = true,
+    .is_conn = true,
+    .finish = finish,
+};
+static const twl_kind message_kind = {
+    .spec = {.name = "on_message", .push = push_message},
+    .is_limited = true,
+    .is_conn = true,
+    .finish = finish,
+};
+static const twl_kind close_kind = {
+    .spec = {.name = "on_close", .push = push_close},
+    .is_limited = true,
+    .is_conn = true,
+};
+static const twl_kind slow_kind = {
+    .spec = {.name = "on_slow", .push = push_slow},
+    .is_limited = true,
+    .is_conn = true,
+    .finish = finish,
+};
+static const twl_kind alarm_kind = {
+    .spec = {.name = "on_alarm", .push = push_alarm},
+    .is_limited = true,
+    .is_conn = true,
+    .finish = finish,
+};
+
+/* ---- hooks -------------------------------------------------------------- */
+
+/* The app that answers for the connection, its state settled; NULL when it has
+ * no such hook (any more). */
+static twl_app *app_for(tw_lua *lua, tw_conn *conn, twl_hook hook) {
+    twl_route *route = tw_route_data(tw_conn_route(conn));
+    if (!route || !route->app || lua->is_stopped) {
+        return NULL;
+    }
+    twl_app *app = route->app;
+    if (app->hooks[hook] == LUA_NOREF) {
+        return NULL;
+    }
+    if (tw_conn_data(conn)) {
+        twl_state_settle(conn, app);
+        /* A migrate that failed has closed it. */
+        if (hook != TWL_ON_CLOSE && !tw_conn_is_open(conn)) {
+            return NULL;
+        }
+    }
+    return app;
+}
+
+static twl_job *take(twl_app *app, tw_conn *conn, const twl_kind *kind) {
+    twl_job *job = twl_job_take(app->gen, kind);
+    if (job) {
+        job->conn = conn;
+        job->handle = tw_conn_handle(conn);
+        job->app = app;
+    }
+    return job;
+}
+
+static int start(twl_job *job, twl_hook hook) {
+    return twl_job_start(job, job->app->hooks[hook]) ? TW_LATER : TW_DONE;
+}
+
+static int on_open(tw_conn *conn, tw_req *req, void *user) {
+    twl_app *app = app_for(user, conn, TWL_ON_OPEN);
+    twl_job *job = app ? take(app, conn, &open_kind) : NULL;
+    if (!job) {
+        return TW_DONE;
+    }
+    job->req = req ? tw_req_ref(req) : NULL;
+    return start(job, TWL_ON_OPEN);
+}
+
+static int on_message(tw_conn *conn, const tw_msg *msg, void *user) {
+    twl_app *app = app_for(user, conn, TWL_ON_MESSAGE);
+    twl_job *job = app ? take(app, conn, &message_kind) : NULL;
+    if (!job) {
+        return TW_DONE;
+    }
+    job->msg = msg;
+    return start(job, TWL_ON_MESSAGE);
+}
+
+static int on_close(tw_conn *conn, int code, tw_str reason, void *user) {
+    twl_app *app = app_for(user, conn, TWL_ON_CLOSE);
+    twl_job *job = app ? take(app, conn, &close_kind) : NULL;
+    if (!job) {
+        return TW_DONE;
+    }
+    job->code = code;
+    job->text = reason;
+    return start(job, TWL_ON_CLOSE);
+}
+
+static int on_slow(tw_conn *conn, const tw_slow *slow, void *user) {
+    twl_app *app = app_for(user, conn, TWL_ON_SLOW);
+    twl_job *job = app ? take(app, conn, &slow_kind) : NULL;
+    if (!job) {
+        return TW_DONE;
+    }
+    job->input = slow;
+    return start(job, TWL_ON_SLOW);
+}
+
+static int on_alarm(tw_conn *conn, tw_str name, void *user) {
+    twl_app *app = app_for(user, conn, TWL_ON_ALARM);
+    twl_job *job = app ? take(app, conn, &alarm_kind) : NULL;
+    if (!job) {
+        return TW_DONE;
+    }
+    job->text = name;
+    return start(job, TWL_ON_ALARM);
+}
+
+static void on_gone(tw_conn *conn, void *user) {
+    (void)user;
+    twl_state_forget(conn);
+}
+
+const tw_hooks twl_hooks = {
+    .on_upgrade = twl_req_on_upgrade,
+    .on_request = twl_req_on_request,
+    .on_open = on_open,
+    .on_message = on_message,
+    .on_close = on_close,
+    .on_slow = on_slow,
+    .on_alarm = on_alarm,
+    .on_gone = on_gone,
+};

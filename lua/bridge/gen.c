@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: MIT */
+#include <lauxlib.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "app.h"
+#include "bridge.h"
+#include "class.h"
+#include "err.h"
+#include "job.h"
+#include "loader.h"
+#include "log.h"
+#include "module.h"
+#include "route.h"
+#include "state.h"
+#include "task.h"
+#include "timer.h"
+#include "vm_alloc.h"
+
+void twl_report(char *report, const char *format, ...) {
+    if (report) {
+        va_list args;
+        va_start(args, format);
+        vsnprintf(report, TW_REPORT_MAX, format, args);
+        va_end(args);
+    }
+}
+
+/* ---- loading ------------------------------------------------------------ */
+
+static twl_gen *new_gen(tw_lua *lua, uint32_t number) {
+    twl_gen *gen = twl_zalloc(sizeof *gen);
+    if (gen) {
+        gen->lua = lua;
+        gen->number = number;
+        gen->phase = TWL_LOADING;
+        twl_link_init(&gen->apps);
+        twl_link_init(&gen->tables);
+        twl_link_init(&gen->jobs);
+        twl_link_init(&gen->timers);
+        twl_link_init(&gen->spawned);
+        twl_link_init(&gen->tasks);
+        twl_link_init(&gen->states);
+    }
+    return gen;
+}
+
+static int open_sources(twl_gen *gen, const char *snapshot, char *report) {
+    if (!snapshot) {
+        gen->sources = twl_sources_create_disk();
+        return gen->sources ? 0 : TW_ENOMEM;
+    }
+    int code = twl_sources_open_snapshot(&gen->sources, snapshot);
+    if (code) {
+        twl_report(report, "%s: %s", snapshot, tw_strerror(code));
+    }
+    return code;
+}
+
+static int create_vm(twl_gen *gen, char *report) {
+    tw_lua *lua = gen->lua;
+    twl_vm_config config = {
+        .memory_limit_bytes = lua->memory_limit_bytes,
+        .budget_ms = lua->budget_ms,
+        .no_jit = lua->no_jit,
+        .generation = gen->number,
+        .script_dir = lua->script_dir,
+        .library_dir = lua->library_dir,
+        .sources = gen->sources,
+        .log = lua->log,
+        .log_arg = lua->log_arg,
+        .user = gen,
+    };
+    int code = twl_vm_create(&gen->vm, &config);
+    if (code) {
+        twl_report(report, "the script VM could not be made: %s",
+                   tw_strerror(code));
+        return code;
+    }
+    twl_log_set_context(gen->vm, twl_job_log_context, lua);
+    code = twl_module_install(gen);
+    if (code) {
+        twl_report(report, "%s", twl_vm_failure(gen->vm)->message);
+    }
+    return code;
+}
+
+typedef struct taking {
+    twl_gen *gen;
+    int ref;
+} taking;
+
+static void take_result(lua_State *L, void *arg) {
+    taking *t = arg;
+    twl_push_ref(L, t->ref);
+    twl_routes_take(L, t->gen, lua_gettop(L));
+}
+
+static int load(twl_gen *gen, char *report) {
+    taking t = {gen, LUA_NOREF};
+    int code = twl_loader_main(gen->vm, gen->lua->script, &t.ref);
+    if (!code) {
+        code = twl_vm_protect(gen->vm, take_result, &t);
+        twl_unref(gen->vm, t.ref);
+    }
+    if (code) {
+        twl_report(report, "%s", twl_vm_failure(gen->vm)->message);
+    }
+    return code;
+}
+
+int twl_gen_create(twl_gen **out, tw_lua *lua, uint32_t number,
+                   const char *snapshot, char *report) {
+    twl_gen *gen = new_gen(lua, number);
+    if (!gen) {
+        return TW_ENOMEM;
+    }
+    int code = open_sources(gen, snapshot, report);
+    code = code ? code : create_vm(gen, report);
+    code = code ? code : load(gen, report);
+    if (code) {
+        twl_gen_destroy(gen);
+        return code;
+    }
+    gen->phase = TWL_LOADED;
+    *out = gen;
+    return 0;
+}
+
+/* ---- the server --------------------------------------------------------- */
+
+int twl_gen_apply(twl_gen *gen, char *report) {
+    tw_server *server = gen->lua->server;
+    size_t bad = 0;
+    tw_route_config *routes = twl_routes_config(gen->routes);
+    if (!routes) {
+        twl_report(report, "%s", tw_strerror(TW_ENOMEM));
+        return TW_ENOMEM;
+    }
+    int code =
+        tw_server_set_routes(server, routes, gen->routes->count, &bad);
+    if (code) {
+        twl_report(report, "route '%s': %s",
+                   bad < gen->routes->count ? gen->routes->list[bad].pattern
+                                            : "?",
+                   tw_strerror(code));
+    }
+    twl_free(routes);
+    if (code) {
+        return code;
+    }
+    /* Checked when they were declared: what is left is memory, and without it
+     * the channels go on with the classes they had. */
+    if (tw_server_set_classes(server, gen->classes, gen->class_count, &bad)) {
+        twl_log_write(gen->vm, TW_LOG_ERROR,
+                      "the channel classes could not be set", NULL, 0);
+    }
+    return 0;
+}
+
+void twl_gen_check_live(lua_State *L, const char *what) {
+    twl_gen *gen = twl_gen_of(L);
+    twl_job *job = gen->lua->running;
+    if (job && job->gen == gen && job->kind->spec.no_wait) {
+        twl_raise(L, "%s cannot be used %s", what, job->kind->spec.no_wait);
+    } else if (gen->phase < TWL_LIVE) {
+        twl_raise(L, "%s cannot be used while the script loads", what);
+    }
+}
+
+/* ---- the end ------------------------------------------------------------ */
+
+void twl_gen_stop(twl_gen *gen, const char *reason) {
+    gen->is_retired = true;
+    gen->start_reason = gen->stop_reason = NULL;
+    twl_timers_stop(gen);
+    twl_tasks_forget(gen);
+    twl_jobs_cancel(gen, reason);
+    /* What the ends of those started. */
+    twl_timers_stop(gen);
+    twl_tasks_forget(gen);
+    twl_jobs_cancel(gen, reason);
+}
+
+void twl_gen_drop(twl_gen *gen) {
+    if (gen->is_dropped) {
+        return;
+    }
+    twl_states_drop(gen);
+    while (!twl_link_is_empty(&gen->tables)) {
+        twl_routes_free(gen, TWL_OF(gen->tables.next, twl_routes, node));
+    }
+    while (!twl_link_is_empty(&gen->apps)) {
+        twl_app_free(TWL_OF(gen->apps.next, twl_app, node));
+    }
+    gen->routes = NULL;
+    twl_classes_free(gen);
+    gen->is_dropped = true;
+    twl_vm_drop(gen->vm);
+}
+
+void twl_gen_destroy(twl_gen *gen) {
+    if (!gen) {
+        return;
+    }
+    if (gen->vm) {
+        twl_gen_stop(gen, "retired");
+        twl_gen_drop(gen);
+        twl_vm_destroy(gen->vm);
+    }
+    twl_sources_destroy(gen->sources);
+    twl_free(gen);
+}

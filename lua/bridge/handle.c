@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT */
+#include "handle.h"
+
+#include <lauxlib.h>
+
+#include "err.h"
+#include "vm.h"
+
+static const char magic;
+
+/* The registry's keys of the metatables are the addresses of these names. */
+static const char *const names[TWL_HANDLE_TYPES] = {
+    [TWL_HANDLE_APP] = "tw.App",         [TWL_HANDLE_ROUTES] = "tw.Routes",
+    [TWL_HANDLE_STATIC] = "tw.Static",   [TWL_HANDLE_CONN] = "tw.Conn",
+    [TWL_HANDLE_MSG] = "tw.Message",     [TWL_HANDLE_REQ] = "tw.Request",
+    [TWL_HANDLE_TASK] = "tw.Task",       [TWL_HANDLE_TIMER] = "tw.Timer",
+    [TWL_HANDLE_CHANNEL] = "tw.Channel",
+};
+
+void *twl_handle_new(lua_State *L, twl_handle_type type, size_t size) {
+    twl_handle *handle = lua_newuserdata(L, size);
+    handle->magic = &magic;
+    handle->type = type;
+    handle->pointer = NULL;
+    twl_reg_get(L, &names[type]);
+    lua_setmetatable(L, -2);
+    return handle;
+}
+
+void twl_handle_push(lua_State *L, twl_handle_type type, void *pointer) {
+    twl_handle *handle = twl_handle_new(L, type, sizeof *handle);
+    handle->pointer = pointer;
+}
+
+static twl_handle *any_at(lua_State *L, int index) {
+    if (lua_type(L, index) != LUA_TUSERDATA ||
+        lua_objlen(L, index) < sizeof(twl_handle)) {
+        return NULL;
+    }
+    twl_handle *handle = lua_touserdata(L, index);
+    return handle->magic == &magic ? handle : NULL;
+}
+
+twl_handle *twl_handle_get(lua_State *L, int index, twl_handle_type type) {
+    twl_handle *handle = any_at(L, index);
+    return handle && handle->type == type ? handle : NULL;
+}
+
+void *twl_handle_at(lua_State *L, int index, twl_handle_type type) {
+    twl_handle *handle = twl_handle_get(L, index, type);
+    return handle ? handle->pointer : NULL;
+}
+
+static int to_string(lua_State *L) {
+    lua_pushfstring(L, "%s: %p", twl_handle_name(L, 1), lua_topointer(L, 1));
+    return 1;
+}
+
+void twl_handle_define(lua_State *L, twl_handle_type type) {
+    lua_pushstring(L, names[type]);
+    lua_setfield(L, -2, "__metatable");
+    lua_pushcfunction(L, to_string);
+    lua_setfield(L, -2, "__tostring");
+    twl_reg_set(L, &names[type]);
+}
+
+const char *twl_handle_name(lua_State *L, int index) {
+    twl_handle *handle = any_at(L, index);
+    return handle ? names[handle->type] : luaL_typename(L, index);
+}
+
+twl_handle *twl_handle_self(lua_State *L, twl_handle_type type,
+                            const char *what) {
+    twl_handle *handle = twl_handle_get(L, 1, type);
+    if (!handle) {
+        twl_raise(L, "%s is a method of %s: call it with ':'", what,
+                  names[type]);
+    }
+    return handle;
+}

@@ -1,0 +1,58 @@
+/* handle.h - userdata that scripts hold.
+ *
+ * Every handle begins with its type, so that recognising one costs a
+ * comparison; scripts cannot make userdata of their own (no newproxy). The
+ * plain ones hold just a pointer to something of the bridge's.
+ *
+ * SPDX-License-Identifier: MIT */
+#ifndef TWL_HANDLE_H
+#define TWL_HANDLE_H
+
+#include <lua.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+typedef enum twl_handle_type {
+    TWL_HANDLE_APP,
+    TWL_HANDLE_ROUTES,
+    TWL_HANDLE_STATIC,
+    TWL_HANDLE_CONN,
+    TWL_HANDLE_MSG,
+    TWL_HANDLE_REQ,
+    TWL_HANDLE_TASK,
+    TWL_HANDLE_TIMER,
+    TWL_HANDLE_CHANNEL,
+    TWL_HANDLE_TYPES
+} twl_handle_type;
+
+typedef struct twl_handle {
+    const void *magic; /* address of ours: no other userdata begins like this */
+    twl_handle_type type;
+    void *pointer;
+} twl_handle;
+
+/* Pushes a new userdata of `size` bytes, the head filled in, with the type's
+ * metatable. Raises without memory. */
+void *twl_handle_new(lua_State *L, twl_handle_type type, size_t size);
+
+/* The same for one that is only a pointer. */
+void twl_handle_push(lua_State *L, twl_handle_type type, void *pointer);
+
+/* The handle of that type at `index`, or NULL. Does not raise. */
+twl_handle *twl_handle_get(lua_State *L, int index, twl_handle_type type);
+
+/* Its pointer; NULL also when it is of another type. */
+void *twl_handle_at(lua_State *L, int index, twl_handle_type type);
+
+/* Pops the metatable's fields on top (a table) and makes it the type's. */
+void twl_handle_define(lua_State *L, twl_handle_type type);
+
+/* "a tw.Conn", ... for messages; what is no handle by its Lua type. */
+const char *twl_handle_name(lua_State *L, int index);
+
+/* Raises "<what> must be called with ':' on a <type>" unless argument 1 is
+ * one. */
+twl_handle *twl_handle_self(lua_State *L, twl_handle_type type,
+                            const char *what);
+
+#endif

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+#include "member.h"
+
+#include "job.h"
+#include "reload.h"
+
+static int start(tw_server *server, const tw_member *member, char *report,
+                 void *user) {
+    return twl_lua_load(user, server, member->generation, member->snapshot,
+                        member->writes_snapshot, report);
+}
+
+static void started(tw_server *server, const tw_member *member, void *user) {
+    (void)server;
+    twl_lua_begin(user, member->is_respawn ? "respawn" : "start");
+}
+
+static int prepare(tw_server *server, const tw_member *member, char *report,
+                   void *user) {
+    (void)server;
+    return twl_reload_prepare(user, member->generation, member->snapshot,
+                              member->writes_snapshot, report);
+}
+
+static int freeze(tw_server *server, char *report, void *user) {
+    (void)server;
+    return twl_reload_freeze(user, report);
+}
+
+static void commit(tw_server *server, void *user) {
+    (void)server;
+    twl_reload_commit(user);
+}
+
+static void forget(tw_server *server, void *user) {
+    (void)server;
+    twl_reload_abort(user);
+}
+
+static void stop(tw_server *server, void *user) {
+    tw_lua *lua = user;
+    if (!lua->current || lua->is_ending) {
+        tw_member_stopped(server);
+        return;
+    }
+    lua->is_ending = true;
+    lua->current->stop_reason = "shutdown";
+    twl_ready_post(lua);
+}
+
+const tw_member_hooks twl_member_hooks = {
+    .start = start,
+    .started = started,
+    .prepare = prepare,
+    .freeze = freeze,
+    .commit = commit,
+    .abort = forget,
+    .stop = stop,
+};

@@ -1,0 +1,183 @@
+/* tidewire run: a server of this script. SPDX-License-Identifier: MIT */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "command.h"
+#include "host.h"
+
+/* The program runs one server; its workers are forks of it. */
+static struct run {
+    twp_log log;
+    tw_member_hooks script; /* the bridge's own */
+} run;
+
+/* ---- what to open ------------------------------------------------------- */
+
+/* An address that means every interface is no place to go to. */
+static char *url_of(tw_str address) {
+    const char *text = address.data;
+    if (strncmp(text, "unix:", 5) == 0) {
+        return twp_copy(text);
+    }
+    if (strncmp(text, "0.0.0.0:", 8) == 0) {
+        return twp_print("http://127.0.0.1:%s/", text + 8);
+    }
+    if (strncmp(text, "[::]:", 5) == 0) {
+        return twp_print("http://[::1]:%s/", text + 5);
+    }
+    return twp_print("http://%s/", text);
+}
+
+static void add_urls(twp_text *out, const tw_ready *ready,
+                     const char *separator) {
+    for (size_t i = 0; i < ready->address_count; i++) {
+        char *url = url_of(ready->addresses[i]);
+        twp_text_printf(out, "%s%s", i > 0 ? separator : "", url);
+        free(url);
+    }
+}
+
+static void add_sentence(twp_text *out, const tw_ready *ready) {
+    twp_text_puts(out, "Tidewire " TW_VERSION " on ");
+    add_urls(out, ready, ", ");
+    twp_text_printf(out, " (%u worker%s)", ready->workers,
+                    ready->workers == 1 ? "" : "s");
+    if (*ready->admin != '\0') {
+        twp_text_printf(out, ", admin http://%s/", ready->admin);
+    }
+    twp_text_printf(out, " - reload: kill -HUP %d", (int)getpid());
+}
+
+static void add_row(twp_text *out, const char *name, const char *value) {
+    bool has_colour = run.log.has_colour;
+    twp_text_printf(out, "    %s%-8s%s %s\n", has_colour ? "\033[2m" : "", name,
+                    has_colour ? "\033[0m" : "", value);
+}
+
+static void add_banner(twp_text *out, const tw_ready *ready) {
+    bool has_colour = run.log.has_colour;
+    char text[160];
+    twp_text urls = {0};
+    add_urls(&urls, ready, "\n             ");
+    snprintf(text, sizeof text, "%u worker%s, master %d", ready->workers,
+             ready->workers == 1 ? "" : "s", (int)getpid());
+    twp_text_printf(out, "\n  %sTidewire " TW_VERSION "%s\n\n",
+                    has_colour ? "\033[1;36m" : "", has_colour ? "\033[0m" : "");
+    add_row(out, "open", urls.data != NULL ? urls.data : "");
+    add_row(out, "running", text);
+    if (*ready->admin != '\0') {
+        snprintf(text, sizeof text, "http://%s/", ready->admin);
+        add_row(out, "admin", text);
+    }
+    snprintf(text, sizeof text, "tidewire reload, or kill -HUP %d",
+             (int)getpid());
+    add_row(out, "reload", text);
+    add_row(out, "stop", "Ctrl-C");
+    twp_text_puts(out, "\n");
+    twp_text_deinit(&urls);
+}
+
+static void on_ready(const tw_ready *ready, void *user) {
+    (void)user;
+    twp_text text = {0};
+    if (run.log.format == TWP_LOG_PEOPLE) {
+        add_banner(&text, ready);
+        twp_text_write(&text, STDERR_FILENO);
+    } else {
+        add_sentence(&text, ready);
+        twp_log_write(TW_LOG_INFO, text.data != NULL ? text.data : "", NULL, 0,
+                      &run.log);
+    }
+    twp_text_deinit(&text);
+}
+
+/* ---- setting up --------------------------------------------------------- */
+
+/* Descriptors are what connections need most of. */
+static void raise_descriptors(void) {
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 &&
+        limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
+/* A second server on the same machine has to name its public address; that it
+ * also has to name an admin address it never asked for would be a surprise. */
+static void leave_default_admin(tw_master_config *config) {
+    struct sockaddr_in address = {.sin_family = AF_INET,
+                                  .sin_port = htons(8090),
+                                  .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    int on = 1, fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    if (fd >= 0 &&
+        bind(fd, (struct sockaddr *)&address, sizeof address) != 0 &&
+        errno == EADDRINUSE) {
+        tw_log_field fields[] = {{"address", config->admin},
+                                 {"instead", "--admin ADDR:PORT"}};
+        twp_log_write(TW_LOG_WARN,
+                      "the default admin address is in use: no /metrics over "
+                      "TCP",
+                      fields, 2, &run.log);
+        config->admin = NULL;
+    }
+    if (fd >= 0) {
+        close(fd);
+    }
+}
+
+/* The one member hook that is ours, too: from here on logs name the worker. */
+static int on_start(tw_server *server, const tw_member *member, char *report,
+                    void *user) {
+    run.log.worker = (int)member->slot;
+    return run.script.start(server, member, report, user);
+}
+
+static int serve(const twp_settings *settings, const twp_lua *host) {
+    tw_lua *lua;
+    int error = tw_lua_create(&lua, &host->config);
+    if (error != 0) {
+        tw_log_field field = {"error", tw_strerror(error)};
+        twp_log_write(TW_LOG_ERROR, "cannot start", &field, 1, &run.log);
+        return 1;
+    }
+    tw_master_config config;
+    twp_master_fill(&config, settings, &run.log);
+    if (!twp_settings_has(settings, TWP_ADMIN_OPTION)) {
+        leave_default_admin(&config);
+    }
+    run.script = tw_lua_member_hooks(lua);
+    config.server.hooks = tw_lua_hooks(lua);
+    config.server.hook_user = lua;
+    config.member = run.script;
+    config.member.start = on_start;
+    config.member_user = lua;
+    config.on_ready = on_ready;
+    int status = tw_master_run(&config);
+    tw_lua_destroy(lua);
+    return status;
+}
+
+int twp_run(twp_settings *settings, const char *operand) {
+    int status;
+    const char *script = twp_script(settings, operand, &status);
+    if (script == NULL) {
+        return status;
+    }
+    twp_log_init(&run.log, twp_settings_text(settings, TWP_LOG_LEVEL_OPTION),
+                 twp_settings_text(settings, TWP_LOG_FORMAT_OPTION));
+    raise_descriptors();
+    twp_lua host;
+    twp_lua_init(&host, settings, script, &run.log);
+    status = serve(settings, &host);
+    twp_lua_deinit(&host);
+    return status;
+}

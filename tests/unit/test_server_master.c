@@ -1,0 +1,301 @@
+/* Starts, deaths, hangs and ends of a server, seen from outside.
+ * SPDX-License-Identifier: MIT */
+#include "test_server_stage.h"
+
+static void every_slot_accepts_and_a_signal_drains(void **state) {
+    (void)state;
+    bool seen[3] = {false};
+    tw_master_config config = stage_config(3);
+    stage_run(&config);
+    assert_int_equal(stage_now->writers, 1);
+    for (int i = 0; i < 300 && !(seen[0] && seen[1] && seen[2]); i++) {
+        int slot, version, incarnation,
+            fd = stage_connect(stage_now->address[0]);
+        stage_who(fd, &slot, &version, &incarnation);
+        assert_int_equal(version, 10);
+        assert_int_equal(incarnation, 1);
+        seen[slot] = true;
+        close(fd);
+    }
+    assert_true(seen[0] && seen[1] && seen[2]);
+    assert_int_equal(stage_end(), 0);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(stage_now->stops[i], 1);
+    }
+    struct stat st;
+    assert_int_equal(stat(stage_now->dir, &st), -1);
+}
+
+static void one_worker_is_a_server_too(void **state) {
+    (void)state;
+    tw_master_config config = stage_config(1);
+    config.admin = NULL;
+    stage_run(&config);
+    assert_string_equal(stage_now->admin, "");
+    assert_int_equal(stage_fact(0, "ready"), 0); /* "true" is no number */
+    assert_int_equal(stage_fact(0, "incarnation"), 1);
+    assert_int_equal(stage_end(), 0);
+}
+
+static void fifty_three_workers_start_reload_and_end(void **state) {
+    (void)state;
+    char body[512];
+    tw_master_config config = stage_config(53);
+    stage_run(&config);
+    stage_now->version = 11;
+    assert_int_equal(stage_ask("POST", "/api/reload", body, sizeof body), 200);
+    assert_true(stage_all_run(53, 11));
+    assert_int_equal(stage_end(), 0);
+}
+
+static void a_unix_address_serves_and_is_removed(void **state) {
+    (void)state;
+    char path[128];
+    snprintf(path, sizeof path, "unix:%s/public.sock", stage_home);
+    const char *listen[] = {path, "127.0.0.1:0"};
+    tw_master_config config = stage_config(2);
+    config.server.listen = listen;
+    config.server.listen_count = 2;
+    stage_run(&config);
+    for (int i = 0; i < 2; i++) {
+        int slot, version, incarnation,
+            fd = stage_connect(stage_now->address[i]);
+        stage_who(fd, &slot, &version, &incarnation);
+        close(fd);
+    }
+    assert_int_equal(stage_end(), 0);
+    assert_int_equal(access(path + 5, F_OK), -1);
+}
+
+static void a_killed_worker_is_replaced_and_no_other_notices(void **state) {
+    (void)state;
+    tw_master_config config = stage_config(3);
+    stage_run(&config);
+    int fds[12], slots[12], version, incarnation;
+    for (int i = 0; i < 12; i++) {
+        fds[i] = stage_connect(stage_now->address[0]);
+        stage_who(fds[i], &slots[i], &version, &incarnation);
+    }
+    stage_now->version = 11; /* sources that nobody asked to be loaded */
+    uint64_t before = stage_clock();
+    kill((pid_t)stage_fact(1, "pid"), SIGKILL);
+    STAGE_UNTIL(stage_fact(1, "incarnation") == 2 &&
+                stage_logged("member is ready"));
+    STAGE_UNTIL(stage_now->respawns[1] == 1);
+    assert_in_range(stage_clock() - before, 0, 1000);
+    assert_int_equal(stage_now->running[1], 10);
+    for (int i = 0; i < 12; i++) {
+        int slot;
+        if (slots[i] != 1) {
+            stage_who(fds[i], &slot, &version, &incarnation);
+            assert_int_equal(slot, slots[i]);
+        }
+        close(fds[i]);
+    }
+    assert_int_equal(stage_now->writers, 1);
+    assert_int_equal(stage_fact(1, "restarts"), 1);
+    assert_int_equal(stage_end(), 0);
+}
+
+static void a_connection_that_waits_survives_a_death(void **state) {
+    (void)state;
+    tw_master_config config = stage_config(1);
+    stage_run(&config);
+    pid_t pid = (pid_t)stage_fact(0, "pid");
+    kill(pid, SIGSTOP);
+    int fd = stage_connect(stage_now->address[0]);
+    kill(pid, SIGKILL);
+    int slot, version, incarnation;
+    stage_who(fd, &slot, &version, &incarnation);
+    assert_int_equal(incarnation, 2);
+    close(fd);
+    assert_int_equal(stage_end(), 0);
+}
+
+static void one_that_keeps_dying_is_started_ever_later(void **state) {
+    (void)state;
+    tw_master_config config = stage_config(2);
+    stage_run(&config);
+    stage_now->fail_start = 2;
+    uint64_t before = stage_clock();
+    kill((pid_t)stage_fact(1, "pid"), SIGKILL);
+    STAGE_UNTIL(stage_now->starts[1] >= 5);
+    /* At once, then after 100, 200 and 400 ms. */
+    assert_in_range(stage_clock() - before, 700, 3000);
+    assert_true(stage_logged("app.lua:1: start failed"));
+    stage_now->fail_start = 0;
+    STAGE_UNTIL(stage_now->running[1] == 10 && stage_fact(1, "pid") != 0);
+    assert_int_equal(stage_end(), 0);
+}
+
+static void a_hung_worker_is_aborted_and_replaced(void **state) {
+    (void)state;
+    tw_master_config config = stage_config(1);
+    config.hang_cpu_ms = 300;
+    stage_run(&config);
+    int fd = stage_connect(stage_now->address[0]);
+    stage_send(fd, "GET /hang HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    STAGE_UNTIL(stage_fact(0, "incarnation") == 2);
+    assert_int_equal(stage_fact(0, "hangs"), 1);
+    assert_true(stage_logged("member hangs"));
+    assert_true(stage_logged("killed by SIGABRT"));
+    close(fd);
+    assert_int_equal(stage_end(), 0);
+}
+
+static void one_that_stands_still_is_killed_in_the_end(void **state) {
+    (void)state;
+    tw_master_config config = stage_config(1);
+    config.hang_wall_ms = 1500; /* over the tick of an idle worker */
+    stage_run(&config);
+    kill((pid_t)stage_fact(0, "pid"), SIGSTOP); /* nor does it take SIGABRT */
+    STAGE_UNTIL(stage_fact(0, "incarnation") == 2);
+    assert_true(stage_logged("killed by SIG"));
+    assert_int_equal(stage_end(), 0);
+}
+
+static void an_idle_worker_is_not_hung(void **state) {
+    (void)state;
+    tw_master_config config = stage_config(2);
+    config.hang_wall_ms = 1500;
+    stage_run(&config);
+    uint64_t until = stage_clock() + 3500;
+    STAGE_UNTIL(stage_clock() > until);
+    assert_false(stage_logged("member hangs"));
+    assert_int_equal(stage_end(), 0);
+}
+
+static void
+a_start_that_fails_in_any_slot_ends_all_with_its_report(void **state) {
+    (void)state;
+    for (int slot = 0; slot < 3; slot++) {
+        tw_master_config config = stage_config(3);
+        stage_now->fail_start = slot + 1;
+        stage_launch(&config);
+        assert_int_equal(stage_wait(), 1);
+        assert_true(stage_logged("app.lua:1: start failed"));
+        assert_false(stage_now->is_ready);
+        stage_now->log_len = 0;
+        memset(stage_now->log, 0, 4096);
+    }
+    /* The others were not even started while the first had not loaded. */
+    assert_int_equal(stage_now->starts[0], 3);
+    assert_in_range(stage_now->starts[1], 0, 2);
+}
+
+static void an_address_in_use_ends_the_start(void **state) {
+    (void)state;
+    tw_master_config config = stage_config(2);
+    stage_run(&config);
+    pid_t first = stage_master;
+    int first_alive = stage_alive;
+    char first_dir[128];
+    strcpy(first_dir, stage_now->dir);
+    const char *listen[] = {stage_now->address[0]};
+    config.server.listen = listen;
+    stage_launch(&config);
+    assert_int_equal(stage_wait(), 1);
+    assert_true(stage_logged("cannot listen"));
+    assert_true(stage_logged("Address already in use"));
+    stage_master = first;
+    stage_alive = first_alive;
+    assert_int_equal(stage_fact(0, "incarnation"), 1);
+    assert_int_equal(stage_end(), 0);
+}
+
+static void the_children_end_when_the_master_is_killed(void **state) {
+    (void)state;
+    tw_master_config config = stage_config(3);
+    stage_run(&config);
+    kill(stage_master, SIGKILL);
+    assert_int_equal(stage_wait(), -1); /* the last process is gone, too */
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(stage_now->stops[i], 1);
+    }
+    /* What it left is removed by the next one. */
+    memset((void *)&stage_now->is_ready, 0, sizeof stage_now->is_ready);
+    char left[128];
+    strcpy(left, stage_now->dir);
+    stage_run(&config);
+    assert_int_equal(access(left, F_OK), -1);
+    assert_int_equal(stage_end(), 0);
+}
+
+static void a_host_that_does_not_stop_is_not_waited_for_for_ever(void **state) {
+    (void)state;
+    tw_master_config config = stage_config(2);
+    config.stop_ms = 200;
+    stage_run(&config);
+    stage_now->stop_later = 1;
+    assert_int_equal(stage_end(), 0);
+    assert_true(stage_logged("the host did not stop in time"));
+}
+
+static void a_second_signal_ends_at_once(void **state) {
+    (void)state;
+    tw_master_config config = stage_config(2);
+    stage_run(&config);
+    stage_now->stop_later = 1;
+    kill(stage_master, SIGTERM);
+    STAGE_UNTIL(stage_now->stops[0] == 1 && stage_now->stops[1] == 1);
+    uint64_t before = stage_clock();
+    assert_int_equal(stage_end(), 0);
+    assert_in_range(stage_clock() - before, 0, 3000);
+}
+
+static void signals_to_the_whole_group_are_the_masters_to_take(void **state) {
+    (void)state;
+    tw_master_config config = stage_config(2);
+    stage_run(&config);
+    pid_t workers[2] = {(pid_t)stage_fact(0, "pid"),
+                        (pid_t)stage_fact(1, "pid")};
+    for (int i = 0; i < 2; i++) {
+        kill(workers[i], SIGINT);
+        kill(workers[i], SIGTERM);
+        kill(workers[i], SIGHUP);
+    }
+    int slot, version, incarnation, fd = stage_connect(stage_now->address[0]);
+    stage_who(fd, &slot, &version, &incarnation);
+    assert_int_equal(incarnation, 1);
+    close(fd);
+    kill(stage_master, SIGINT);
+    assert_int_equal(stage_wait(), 0);
+    assert_int_equal(stage_now->stops[0] + stage_now->stops[1], 2);
+}
+
+static void a_killed_admin_member_is_replaced(void **state) {
+    (void)state;
+    char body[8192];
+    tw_master_config config = stage_config(1);
+    stage_run(&config);
+    assert_int_equal(stage_ask("GET", "/api/status", body, sizeof body), 200);
+    int pid = atoi(strstr(body, "\"admin_pid\":") + 12);
+    kill(pid, SIGKILL);
+    /* Its sockets are the master's: what connects meanwhile is served. */
+    STAGE_UNTIL(stage_logged("member died member=admin"));
+    STAGE_UNTIL(stage_ask("GET", "/ready", body, sizeof body) == 200);
+    assert_int_equal(stage_end(), 0);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        STAGE_TEST(every_slot_accepts_and_a_signal_drains),
+        STAGE_TEST(one_worker_is_a_server_too),
+        STAGE_TEST(fifty_three_workers_start_reload_and_end),
+        STAGE_TEST(a_unix_address_serves_and_is_removed),
+        STAGE_TEST(a_killed_worker_is_replaced_and_no_other_notices),
+        STAGE_TEST(a_connection_that_waits_survives_a_death),
+        STAGE_TEST(one_that_keeps_dying_is_started_ever_later),
+        STAGE_TEST(a_hung_worker_is_aborted_and_replaced),
+        STAGE_TEST(one_that_stands_still_is_killed_in_the_end),
+        STAGE_TEST(an_idle_worker_is_not_hung),
+        STAGE_TEST(a_start_that_fails_in_any_slot_ends_all_with_its_report),
+        STAGE_TEST(an_address_in_use_ends_the_start),
+        STAGE_TEST(the_children_end_when_the_master_is_killed),
+        STAGE_TEST(a_host_that_does_not_stop_is_not_waited_for_for_ever),
+        STAGE_TEST(a_second_signal_ends_at_once),
+        STAGE_TEST(signals_to_the_whole_group_are_the_masters_to_take),
+        STAGE_TEST(a_killed_admin_member_is_replaced),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: MIT */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/alloc.h"
+#include "server/metrics.h"
+#include "tidewire/errors.h"
+
+static tw__board *make_board(void) {
+    tw__board *board = tw__board_create(2);
+    assert_non_null(board);
+    board->generation = 3;
+    board->reloads_ok = 2;
+    board->started_unix_s = 1700000000;
+    tw__board_slot *second = tw__board_at(board, 1);
+    second->restarts = 4;
+    second->page.pid = (int32_t)getpid();
+    second->page.is_ready = 1;
+    second->page.counters[TW_COUNTER_MESSAGES_IN] = UINT64_MAX;
+    second->page.gauges[TW_GAUGE_CONNECTIONS] = 17;
+    second->page.turn_buckets[0] = 5;
+    second->page.turn_buckets[2] = 1;
+    second->page.turn_buckets[TW__TURN_BUCKETS - 1] = 1;
+    second->page.turn_sum_us = 1500250;
+    return board;
+}
+
+static char *render(const tw__board *board, const char *version) {
+    tw__bytes out;
+    tw__bytes_init(&out);
+    assert_int_equal(tw__metrics_render(&out, board, version), 0);
+    char *text =
+        tw__strndup((const char *)tw__bytes_data(&out), tw__bytes_len(&out));
+    tw__bytes_deinit(&out);
+    assert_non_null(text);
+    return text;
+}
+
+static void the_figures_of_each_slot_are_told(void **state) {
+    (void)state;
+    tw__board *board = make_board();
+    char *text = render(board, "1.0");
+    static const char *const wanted[] = {
+        "tidewire_build_info{version=\"1.0\"} 1\n",
+        "tidewire_start_time_seconds 1700000000\n",
+        "tidewire_reloads_total{result=\"committed\"} 2\n",
+        "tidewire_up{slot=\"0\"} 0\ntidewire_up{slot=\"1\"} 1\n",
+        "tidewire_restarts_total{slot=\"1\"} 4\n",
+        "tidewire_messages_received_total{slot=\"1\"} 18446744073709551615\n",
+        "tidewire_connections{slot=\"1\"} 17\n",
+        "tidewire_process_resident_memory_bytes{slot=\"1\"} ",
+    };
+    for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
+        assert_non_null(strstr(text, wanted[i]));
+    }
+    /* A slot without a process has no process figures. */
+    assert_null(strstr(text, "process_resident_memory_bytes{slot=\"0\"}"));
+    tw__free(text);
+    tw__board_destroy(board);
+}
+
+static void buckets_are_cumulative_and_agree_with_the_count(void **state) {
+    (void)state;
+    tw__board *board = make_board();
+    char *text = render(board, "1.0");
+    static const char *const wanted[] = {
+        "turn_seconds_bucket{slot=\"1\",le=\"0.0001\"} 5\n",
+        "turn_seconds_bucket{slot=\"1\",le=\"0.00025\"} 5\n",
+        "turn_seconds_bucket{slot=\"1\",le=\"0.0005\"} 6\n",
+        "turn_seconds_bucket{slot=\"1\",le=\"1\"} 6\n",
+        "turn_seconds_bucket{slot=\"1\",le=\"+Inf\"} 7\n",
+        "turn_seconds_sum{slot=\"1\"} 1.500250\n",
+        "turn_seconds_count{slot=\"1\"} 7\n",
+    };
+    for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
+        assert_non_null(strstr(text, wanted[i]));
+    }
+    tw__free(text);
+    tw__board_destroy(board);
+}
+
+static void a_version_cannot_break_out_of_its_label(void **state) {
+    (void)state;
+    tw__board *board = make_board();
+    char *text = render(board, "a\"b\\c\nd");
+    assert_non_null(strstr(text, "{version=\"a\\\"b\\\\c d\"} 1\n"));
+    tw__free(text);
+    tw__board_destroy(board);
+}
+
+static void a_gone_process_leaves_its_counters(void **state) {
+    (void)state;
+    tw__board *board = make_board();
+    tw__board_clear_slot(board, 1);
+    char *text = render(board, NULL);
+    assert_non_null(strstr(text, "tidewire_connections{slot=\"1\"} 0\n"));
+    assert_non_null(strstr(text, "tidewire_up{slot=\"1\"} 0\n"));
+    assert_non_null(strstr(
+        text, "messages_received_total{slot=\"1\"} 18446744073709551615\n"));
+    tw__free(text);
+    tw__board_destroy(board);
+}
+
+/* Where Prometheus' own checker is installed it has the last word. */
+static void the_checker_of_prometheus_is_content(void **state) {
+    (void)state;
+    if (system("command -v promtool >/dev/null 2>&1") != 0) {
+        skip();
+    }
+    tw__board *board = make_board();
+    char *text = render(board, "1.0");
+    FILE *checker = popen("promtool check metrics 2>&1", "w");
+    assert_non_null(checker);
+    assert_true(fputs(text, checker) >= 0);
+    assert_int_equal(pclose(checker), 0);
+    tw__free(text);
+    tw__board_destroy(board);
+}
+
+static void without_memory_it_says_so(void **state) {
+    (void)state;
+    tw__board *board = make_board();
+    tw__bytes out;
+    for (size_t nth = 1; nth <= 3; nth++) {
+        tw__bytes_init(&out);
+        tw__alloc_fail_nth(nth);
+        assert_int_equal(tw__metrics_render(&out, board, "1.0"), TW_ENOMEM);
+        tw__bytes_deinit(&out);
+    }
+    tw__alloc_fail_nth(0);
+    tw__board_destroy(board);
+    assert_int_equal(tw__alloc_live(), 0);
+}
+
+static void the_figures_of_a_process_are_read(void **state) {
+    (void)state;
+    uint64_t cpu_ms = 0, memory = 0;
+    assert_int_equal(tw__page_read_process((int)getpid(), &cpu_ms, &memory), 0);
+    assert_true(memory > 100000);
+    uint64_t before = cpu_ms;
+    while (cpu_ms < before + 20) {
+        assert_int_equal(tw__page_read_process((int)getpid(), &cpu_ms, &memory),
+                         0);
+    }
+    assert_int_equal(tw__page_read_process(0, &cpu_ms, &memory), TW_ENOT_FOUND);
+    assert_int_equal(tw__page_read_process(-5, &cpu_ms, &memory),
+                     TW_ENOT_FOUND);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_figures_of_each_slot_are_told),
+        cmocka_unit_test(buckets_are_cumulative_and_agree_with_the_count),
+        cmocka_unit_test(a_version_cannot_break_out_of_its_label),
+        cmocka_unit_test(a_gone_process_leaves_its_counters),
+        cmocka_unit_test(the_checker_of_prometheus_is_content),
+        cmocka_unit_test(without_memory_it_says_so),
+        cmocka_unit_test(the_figures_of_a_process_are_read),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
