@@ -142,6 +142,9 @@ static uint64_t count_owed(const tw__channel *channel, const tw__sub *sub) {
         owed += tw__exceptions_allow(&channel->walk_except, sub->owner,
                                      channel->walk_count);
     }
+    if (sub->index + 1 == channel->walk_next) {
+        owed += channel->visit_owed; /* it leaves between two runs */
+    }
     return owed;
 }
 
@@ -161,6 +164,9 @@ uint64_t tw__channel_leave(tw__sub *sub) {
     assert(index != TW__NOT_JOINED && channel->members[index].sub == sub);
     uint64_t owed = count_owed(channel, sub);
     channel->hub->pending_deliveries -= owed;
+    if (index + 1 == channel->walk_next) {
+        channel->visit_owed = 0;
+    }
     tw__exceptions_remove(&channel->pending_except, sub->owner);
     tw__exceptions_remove(&channel->walk_except, sub->owner);
     sub->index = TW__NOT_JOINED;
@@ -188,11 +194,17 @@ void tw__sub_set_fd(tw__sub *sub, int fd) {
 uint64_t tw__channel_publish(tw__channel *channel, tw__pub *pub,
                              tw__sub *except) {
     uint64_t deliveries = tw__channel_len(channel);
-    if (except != NULL &&
-        tw__exceptions_add(&channel->pending_except, except->owner,
-                           channel->pending_count, false) == 0) {
-        channel->members[except->index].has_exception = true;
+    if (except != NULL) {
         deliveries--;
+        if (tw__exceptions_add(&channel->pending_except, except->owner,
+                               channel->pending_count, false) != 0) {
+            /* Better nobody gets it than who must not. */
+            channel->hub->events.lost(channel->hub->events.arg, channel,
+                                      deliveries);
+            tw__pub_unref(pub);
+            return deliveries;
+        }
+        channel->members[except->index].has_exception = true;
     }
     if (deliveries == 0 && channel->pending_count == 0) {
         tw__exceptions_clear(&channel->pending_except);

@@ -73,6 +73,7 @@ struct tw__channel {
     /* The walk under way; walk_count is 0 when there is none. */
     tw__list walk;
     uint32_t walk_count, walk_next, walk_end;
+    uint32_t visit_owed; /* what the member being visited is still to get */
     tw__exceptions walk_except;
     tw__batch *batches[TW__CODECS_MAX];
 

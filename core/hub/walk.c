@@ -57,7 +57,7 @@ static void reset_marks(tw__channel *channel) {
 
 static void finish(tw__channel *channel) {
     tw__list *node;
-    channel->walk_count = 0;
+    channel->walk_count = channel->walk_next = 0;
     if (channel->holes > 0) {
         close_holes(channel);
     }
@@ -81,22 +81,21 @@ static tw__batch *batch_for(tw__channel *channel, uint8_t codec) {
     return channel->batches[codec];
 }
 
-/* Several runs of frames; the visitor may end the subscription after any. */
+/* Several runs of frames; the visitor may end the subscription after any, and
+ * then nothing is owed any more. */
 static void visit_exception(tw__channel *channel, uint32_t index,
                             tw__batch *batch, uint32_t owed) {
     const tw__hub_events *events = &channel->hub->events;
-    tw__sub *sub = channel->members[index].sub;
-    uint32_t first = 0, run;
-    channel->hub->pending_deliveries -= owed;
-    while (owed > 0 && channel->members[index].sub == sub) {
-        run = tw__exceptions_run(&channel->walk_except, sub->owner,
-                                 channel->walk_count, &first);
-        owed -= run;
+    uint32_t first = 0;
+    channel->visit_owed = owed;
+    while (channel->visit_owed > 0) {
+        tw__sub *sub = channel->members[index].sub;
+        uint32_t run = tw__exceptions_run(&channel->walk_except, sub->owner,
+                                          channel->walk_count, &first);
+        channel->visit_owed -= run;
+        channel->hub->pending_deliveries -= run;
         events->deliver(events->arg, sub, -1, channel, batch, first, run);
         first += run;
-    }
-    if (owed > 0) {
-        events->lost(events->arg, channel, owed);
     }
 }
 

@@ -13,8 +13,6 @@
 enum { IDLE_MS = 15000, STALL_MS = 15000, LINGER_MS = 1000 };
 enum { READ_BYTES = 16384, BODY_BYTES = 4096 };
 
-static void process(tw__admin_conn *conn);
-
 static void set_deadline(tw__admin_conn *conn, uint64_t ms) {
     tw__clockwork_set(&conn->admin->clockwork, &conn->deadline, ms);
 }
@@ -209,10 +207,11 @@ void tw__admin_conn_resume(tw__admin_conn *conn, tw__admin_answer *answer) {
 
 static void on_read(tw__admin_conn *conn) {
     uint8_t *room;
-    ssize_t got = -1;
-    if (tw__bytes_reserve(&conn->in, READ_BYTES, &room) == 0) {
-        got = recv(conn->io.fd, room, READ_BYTES, 0);
+    if (tw__bytes_reserve(&conn->in, READ_BYTES, &room) != 0) {
+        tw__admin_conn_close(conn);
+        return;
     }
+    ssize_t got = recv(conn->io.fd, room, READ_BYTES, 0);
     if (got < 0 && errno == EAGAIN) {
         return;
     }
@@ -283,8 +282,9 @@ static tw__admin_conn *create(tw__admin *admin, int fd, bool is_unix) {
 }
 
 void tw__admin_conn_open(tw__admin *admin, int fd, bool is_unix) {
+    unsigned limit = is_unix ? TW__ADMIN_CONNS : TW__ADMIN_TCP_CONNS;
     tw__admin_conn *conn =
-        admin->conn_count < TW__ADMIN_CONNS ? create(admin, fd, is_unix) : NULL;
+        admin->conn_count < limit ? create(admin, fd, is_unix) : NULL;
     if (conn == NULL || tw__poller_add(&admin->poller, &conn->io, TW__READ)) {
         close(fd);
         if (conn != NULL) {

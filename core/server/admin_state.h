@@ -15,7 +15,9 @@
 #include "server/admin_canary.h"
 #include "server/admin_guard.h"
 
-enum { TW__ADMIN_CONNS = 64 };
+/* Open connections in all, and how many there may be for TCP to add one: what
+ * strangers open leaves room for the operator on the Unix socket. */
+enum { TW__ADMIN_CONNS = 64, TW__ADMIN_TCP_CONNS = 48 };
 
 typedef struct tw__admin {
     tw__job *job;

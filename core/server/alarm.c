@@ -55,6 +55,7 @@ int tw_conn_alarm(tw_conn *conn, tw_str name, uint64_t ms) {
     if (name.len > TW__ALARM_NAME_MAX) {
         return TW_ELIMIT;
     }
+    name = name.data != NULL ? name : (tw_str){"", 0};
     tw__alarm *alarm = find(extra, name);
     if (ms == 0) {
         if (alarm != NULL) {

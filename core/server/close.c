@@ -55,9 +55,6 @@ static void leave_open(tw_conn *conn, int code, const char *reason,
     uncount(conn);
     tw__conn_leave_all(conn);
     tw__conn_drop_alarms(conn);
-    if (conn->extra != NULL) {
-        tw__bytes_deinit(&conn->extra->stash);
-    }
     conn->flags &= ~(uint32_t)(TW__DUE_SLOW | TW__DUE_ALARM);
     if (conn->flags & TW__OPENED) {
         conn->flags |= TW__DUE_CLOSE;
@@ -156,6 +153,7 @@ void tw__conn_advance_close(tw_conn *conn) {
     }
     shutdown(conn->io.fd, SHUT_WR);
     conn->flags |= TW__SHUT;
+    conn->flags &= ~(uint32_t)TW__NO_READ;
     conn->state = TW__CONN_LINGER;
     if (conn->extra != NULL) {
         conn->extra->closing_ms = tw__now(conn->server);

@@ -62,8 +62,10 @@ static int send_close(tw__outq *queue, int code, const char *reason,
     return tw__codec_frame(queue, TW__WS_CLOSE, body, body_len);
 }
 
+/* After a close of ours frames are still looked at: the peer's close is among
+ * them. */
 static tw__ws_verdict verdict(const tw_conn *conn) {
-    if (conn->state != TW__CONN_OPEN) {
+    if (conn->state == TW__CONN_GONE) {
         return TW__WS_STOP;
     }
     return tw__conn_may_read(conn) ? TW__WS_CONTINUE : TW__WS_PAUSE;

@@ -217,6 +217,9 @@ bool tw__conn_may_read(const tw_conn *conn);
 /* Parses the stash, then watches for input again. */
 void tw__conn_resume(tw_conn *conn);
 void tw__conn_heard(tw_conn *conn);
+/* It was not read or could not be written for a while: that time counts neither
+ * as silence nor for a frame begun. */
+void tw__conn_rested(tw_conn *conn);
 
 /* The queue, made when there is none; NULL without memory. The connection is
  * then written at the turn's end. */

@@ -43,7 +43,8 @@ static void drain_one(tw_conn *conn, uint64_t since_ms, bool is_over) {
         tw__conn_close(conn, conn->route->config.drain_code,
                        "server is draining", 18);
     } else if (conn->state == TW__CONN_HTTP &&
-               conn->http->phase == TW__HTTP_READING) {
+               conn->http->phase == TW__HTTP_READING &&
+               tw__http_parser_is_idle(conn->http->parser)) {
         tw__conn_finish(conn); /* between two requests */
     }
 }

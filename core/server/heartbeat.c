@@ -13,8 +13,18 @@
 
 enum { LINGER_MS = 1000 };
 
+/* The noted time wraps after 49 days; how long ago it was does not. */
 static uint64_t heard_at(const tw_conn *conn) {
-    return conn->server->started_ms + conn->heard_ms;
+    uint64_t now = tw__now(conn->server);
+    uint32_t age =
+        (uint32_t)(now - conn->server->started_ms) - conn->heard_ms;
+    return now - age;
+}
+
+/* Not read, or not to be reached: the peer can do nothing about its silence.
+ * Whoever ends that calls tw__conn_rested. */
+static bool is_resting(const tw_conn *conn) {
+    return (conn->flags & TW__WANT_WRITE) || !tw__conn_may_read(conn);
 }
 
 static uint64_t earlier(uint64_t a, uint64_t b) {
@@ -23,8 +33,8 @@ static uint64_t earlier(uint64_t a, uint64_t b) {
 
 static uint64_t silence_deadline(const tw_conn *conn) {
     const tw_route_config *config = &conn->route->config;
-    if (conn->flags & TW__BUSY) {
-        return UINT64_MAX; /* tw_conn_done hears */
+    if (is_resting(conn)) {
+        return UINT64_MAX;
     }
     uint64_t idle = heard_at(conn) + config->idle_ms;
     if (conn->flags & TW__PINGED) {
@@ -35,7 +45,7 @@ static uint64_t silence_deadline(const tw_conn *conn) {
 
 static uint64_t frame_deadline(const tw_conn *conn) {
     bool is_begun = conn->extra != NULL && conn->extra->frame_ms != 0 &&
-                    !(conn->flags & (TW__BUSY | TW__NO_READ));
+                    !is_resting(conn);
     return is_begun ? conn->extra->frame_ms + conn->server->config.frame_ms
                     : UINT64_MAX;
 }
@@ -123,13 +133,14 @@ static void close_silent(tw_conn *conn) {
 
 static bool is_ping_due(const tw_conn *conn, uint64_t now) {
     uint64_t ping_ms = conn->route->config.ping_ms;
-    return !(conn->flags & (TW__PINGED | TW__BUSY)) &&
+    return !(conn->flags & TW__PINGED) && !is_resting(conn) &&
            heard_at(conn) + ping_ms - ping_ms / 8 <= now;
 }
 
 static void on_open_timer(tw_conn *conn, uint64_t now) {
     if ((conn->flags & TW__RATED) && tw__conn_rate_ready_ms(conn) <= now) {
         conn->flags &= ~(uint32_t)TW__RATED;
+        tw__conn_rested(conn);
         tw__conn_schedule(conn);
     }
     if (stall_deadline(conn) <= now) {

@@ -93,8 +93,7 @@ int tw_server_listen(tw_server *server) {
 
 void tw__server_stop_listening(tw_server *server) {
     server->page->is_ready = 0;
-    for (size_t i = 0; server->is_listening && i < server->listener_count;
-         i++) {
+    for (size_t i = 0; i < server->listener_count; i++) {
         tw__listener_stop(&server->listeners[i], false);
     }
     server->is_listening = false;

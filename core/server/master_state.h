@@ -125,8 +125,7 @@ void tw__master_close(tw__master *master);
  * stay open. */
 void tw__master_leave(tw__master *master, tw__child *self);
 
-/* ---- master_sockets.c -----------------------------------------------------
- */
+/* ---- master_sockets.c --------------------------------------------------- */
 
 /* Logs a failure to start and answers `error`. */
 int tw__master_complain(const tw__master *master, int error,
@@ -161,8 +160,7 @@ void tw__children_admit(tw__master *master);
 /* A start failed, or what was started died: when the next one is due. */
 void tw__child_try_later(tw__child *child, uint64_t now_ms);
 
-/* ---- master_death.c -------------------------------------------------------
- */
+/* ---- master_death.c ----------------------------------------------------- */
 
 /* Takes up the ends of children that died. */
 void tw__children_reap(tw__master *master, uint64_t now_ms);

@@ -18,7 +18,8 @@ bool tw__watch_is_hung(tw__watch *watch, uint64_t turns, uint64_t cpu_ms,
         return false;
     }
     watch->_looked_ms = now_ms;
-    return cpu_ms - watch->cpu_ms >= max_cpu_ms ||
+    /* The clock of a process that just died stands at 0. */
+    return cpu_ms >= watch->cpu_ms + max_cpu_ms ||
            now_ms - watch->wall_ms >= max_wall_ms;
 }
 

@@ -57,7 +57,7 @@ void tw__outq_reset(tw__outq *queue, tw__pins *pins) {
         release(queue, pins, piece, piece->len - queue->begun);
         shift(queue);
     }
-    queue->seen = 0;
+    queue->conflated = 0;
     if (queue->_cap > FIRST_CAP * 8) {
         tw__free(queue->_pieces);
         queue->_pieces = NULL;
@@ -162,6 +162,8 @@ int tw__outq_push_frame(tw__outq *queue, tw__pins *pins, tw__batch *batch,
     queue->begun = skip > 0 ? skip : queue->begun;
     queue->frames++;
     queue->frame_bytes += from->len - skip;
+    queue->fresh_frames++;
+    queue->fresh_bytes += from->len;
     return 0;
 }
 
@@ -267,9 +269,18 @@ static bool is_newest(const tw__piece *piece, void *arg) {
     return best->block == piece->block && best->frame == piece->frame;
 }
 
+/* Looking costs as much as there is, so it is not done again before a quarter
+ * has come anew. As long as the newest of all keys fill at most a third of a
+ * full queue, a frame that must stay is never dropped for want of a look. */
+static bool is_worth_a_look(const tw__outq *queue, uint64_t channel) {
+    return queue->conflated != channel ||
+           queue->fresh_frames > queue->frames / 4 ||
+           queue->fresh_bytes > queue->frame_bytes / 4;
+}
+
 uint32_t tw__outq_conflate(tw__outq *queue, tw__pins *pins, uint64_t channel) {
-    if (queue->frames - queue->seen < queue->seen / 4) {
-        return 0; /* little can be new since the last time */
+    if (!is_worth_a_look(queue, channel)) {
+        return 0;
     }
     uint32_t cap = 16;
     while (cap < queue->frames * 2) {
@@ -288,7 +299,9 @@ uint32_t tw__outq_conflate(tw__outq *queue, tw__pins *pins, uint64_t channel) {
             }
         }
         dropped = sweep(queue, pins, is_newest, table);
-        queue->seen = queue->frames;
+        queue->conflated = channel;
+        queue->fresh_frames = 0;
+        queue->fresh_bytes = 0;
     }
     tw__free(table);
     tw__free(copies);

@@ -32,7 +32,9 @@ typedef struct tw__outq {
     uint32_t count;
     uint32_t begun; /* bytes of the first piece that are written */
     uint32_t frames; /* pieces that are publications */
-    uint32_t seen;   /* frames at the last conflation */
+    uint64_t conflated;    /* the channel that was conflated last; 0: none */
+    uint32_t fresh_frames; /* appended since then */
+    size_t fresh_bytes;
     size_t reply_bytes, frame_bytes; /* not written yet */
     uint64_t progress_ms; /* when the kernel last took something */
 } tw__outq;
@@ -73,7 +75,8 @@ bool tw__outq_is_loose(const tw__outq *queue, uint32_t i);
 void tw__outq_remove(tw__outq *queue, tw__pins *pins, uint32_t i);
 
 /* Removes loose frames of the channel that a newer one of the same key follows.
- * Returns how many. */
+ * Returns how many; 0 without looking when little has come since it looked last.
+ */
 uint32_t tw__outq_conflate(tw__outq *queue, tw__pins *pins, uint64_t channel);
 
 /* Removes the oldest loose frame of the channel; false when there is none. */

@@ -16,7 +16,19 @@
 void tw__conn_heard(tw_conn *conn) {
     tw_server *server = conn->server;
     conn->heard_ms = (uint32_t)(tw__now(server) - server->started_ms);
-    conn->flags &= ~(uint32_t)TW__PINGED;
+    if (conn->flags & TW__PINGED) {
+        conn->flags &= ~(uint32_t)TW__PINGED;
+        if (conn->state == TW__CONN_OPEN) {
+            tw__conn_set_timer(conn); /* it waited for the end of the silence */
+        }
+    }
+}
+
+void tw__conn_rested(tw_conn *conn) {
+    tw__conn_heard(conn);
+    if (conn->extra != NULL && conn->extra->frame_ms != 0) {
+        conn->extra->frame_ms = tw__now(conn->server);
+    }
 }
 
 static bool has_stash(const tw_conn *conn) {
@@ -46,10 +58,19 @@ static tw__ws_verdict go_on(const tw_conn *conn) {
     return conn->state == TW__CONN_GONE ? TW__WS_STOP : TW__WS_CONTINUE;
 }
 
+/* A whole message or control frame came. The deadline of what is begun behind
+ * it runs anew; a control frame inside of a message changes nothing for it. */
+static void note_whole(tw_conn *conn) {
+    tw__conn_heard(conn);
+    if (conn->extra != NULL && !tw__ws_input_is_partial(&conn->input)) {
+        conn->extra->frame_ms = 0;
+    }
+}
+
 static tw__ws_verdict on_message(void *owner, bool is_binary,
                                  const uint8_t *data, size_t len) {
     tw_conn *conn = owner;
-    tw__conn_heard(conn);
+    note_whole(conn);
     if (conn->state != TW__CONN_OPEN) {
         return TW__WS_CONTINUE; /* we closed: only the peer's close counts */
     }
@@ -72,7 +93,7 @@ static tw__ws_verdict on_message(void *owner, bool is_binary,
 /* Only the latest unanswered ping is kept; it is answered with the next write. */
 static tw__ws_verdict on_ping(void *owner, const uint8_t *data, size_t len) {
     tw_conn *conn = owner;
-    tw__conn_heard(conn);
+    note_whole(conn);
     tw__count(conn->server, TW_COUNTER_PINGS_IN, 1);
     tw__extra *extra = tw__conn_extra(conn);
     if (conn->state != TW__CONN_OPEN || extra == NULL ||
@@ -91,7 +112,7 @@ static tw__ws_verdict on_ping(void *owner, const uint8_t *data, size_t len) {
 static tw__ws_verdict on_pong(void *owner, const uint8_t *data, size_t len) {
     (void)data;
     (void)len;
-    tw__conn_heard(owner);
+    note_whole(owner);
     return go_on(owner);
 }
 

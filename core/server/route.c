@@ -132,6 +132,10 @@ static tw_route *find(tw__list *list, const tw_route_config *config) {
 }
 
 static int create(tw_route **out, const tw_route_config *config) {
+    if (config->pattern == NULL ||
+        (config->kind == TW_ROUTE_STATIC && config->folder == NULL)) {
+        return TW_EINVALID;
+    }
     tw_route *route = tw__calloc(1, sizeof *route);
     if (route == NULL) {
         return TW_ENOMEM;
@@ -153,8 +157,8 @@ static int create(tw_route **out, const tw_route_config *config) {
     return 0;
 }
 
-static int add(tw__http_router *router, tw_route *route) {
-    const tw_route_config *config = &route->config;
+static int add(tw__http_router *router, const tw_route_config *config,
+               tw_route *route) {
     char text[1200];
     int len = snprintf(text, sizeof text, "%s%s%s",
                        config->method ? config->method : "",
@@ -184,29 +188,17 @@ static void adopt(tw_route *kept, tw_route *fresh) {
     fresh->folder = folder;
 }
 
-static void retire(tw_server *server, tw_route *route) {
+/* Who still refers to it keeps it, beyond the server's end if need be. */
+static void retire(tw_route *route) {
     tw__list_remove(&route->node);
-    tw__list_push(&server->retired, &route->node);
     route->is_retired = true;
     route->config.data = NULL;
     route->config.hooks = 0;
     tw__route_unref(route);
 }
 
-static int build(tw__http_router *sockets, tw__http_router *pages,
-                 tw__list *routes) {
-    int err = 0;
-    for (tw__list *node = routes->next; err == 0 && node != routes;
-         node = node->next) {
-        tw_route *route = TW__CONTAINER(node, tw_route, node);
-        bool is_socket = route->config.kind == TW_ROUTE_SOCKET;
-        err = add(is_socket ? sockets : pages, route);
-    }
-    return err;
-}
-
-/* The routers point to routes of the fresh list; those that replace an old one
- * are exchanged for it first. */
+/* The fresh ones become the table; where one was there before, that one goes on
+ * with the fresh settings. */
 static void merge(tw_server *server, tw__list *fresh) {
     tw__list merged, *node;
     tw__list_init(&merged);
@@ -222,8 +214,7 @@ static void merge(tw_server *server, tw__list *fresh) {
         tw__list_push(&merged, &route->node);
     }
     while (!tw__list_is_empty(&server->routes)) {
-        retire(server,
-               TW__CONTAINER(server->routes.next, tw_route, node));
+        retire(TW__CONTAINER(server->routes.next, tw_route, node));
     }
     tw__list_move_all(&server->routes, &merged);
 }
@@ -242,24 +233,24 @@ static int create_all(tw__list *fresh, const tw_route_config *routes,
     return 0;
 }
 
-/* Which one a router refused: the first that cannot be added after the others. */
-static int try_routers(const tw_route_config *routes, size_t count,
-                       tw__list *fresh, size_t *bad) {
-    tw__http_router *sockets = tw__http_router_create();
-    tw__http_router *pages = tw__http_router_create();
-    int err = sockets && pages ? 0 : TW_ENOMEM;
-    tw__list *node = fresh->next;
-    for (size_t i = 0; err == 0 && i < count; i++, node = node->next) {
-        bool is_socket = routes[i].kind == TW_ROUTE_SOCKET;
-        err = add(is_socket ? sockets : pages,
-                  TW__CONTAINER(node, tw_route, node));
+/* The routers get the routes that will be in the table after the merge, so that
+ * nothing can fail behind it. */
+static int build(tw_server *server, tw__list *fresh, tw__http_router *sockets,
+                 tw__http_router *pages, size_t *bad) {
+    size_t i = 0;
+    for (tw__list *node = fresh->next; node != fresh; node = node->next) {
+        tw_route *route = TW__CONTAINER(node, tw_route, node);
+        tw_route *kept = find(&server->routes, &route->config);
+        bool is_socket = route->config.kind == TW_ROUTE_SOCKET;
+        int err = add(is_socket ? sockets : pages, &route->config,
+                      kept != NULL ? kept : route);
         if (err != 0) {
             *bad = i;
+            return err;
         }
+        i++;
     }
-    tw__http_router_destroy(sockets, NULL);
-    tw__http_router_destroy(pages, NULL);
-    return err;
+    return 0;
 }
 
 int tw_server_set_routes(tw_server *server, const tw_route_config *routes,
@@ -268,18 +259,14 @@ int tw_server_set_routes(tw_server *server, const tw_route_config *routes,
     tw__list fresh;
     tw__list_init(&fresh);
     bad = bad != NULL ? bad : &ignored;
-    int err = create_all(&fresh, routes, count, bad);
+    tw__http_router *sockets = tw__http_router_create();
+    tw__http_router *pages = tw__http_router_create();
+    int err = sockets != NULL && pages != NULL ? 0 : TW_ENOMEM;
     if (err == 0) {
-        err = try_routers(routes, count, &fresh, bad);
-    }
-    tw__http_router *sockets = err == 0 ? tw__http_router_create() : NULL;
-    tw__http_router *pages = err == 0 ? tw__http_router_create() : NULL;
-    if (err == 0 && (sockets == NULL || pages == NULL)) {
-        err = TW_ENOMEM;
+        err = create_all(&fresh, routes, count, bad);
     }
     if (err == 0) {
-        merge(server, &fresh);
-        err = build(sockets, pages, &server->routes);
+        err = build(server, &fresh, sockets, pages, bad);
     }
     if (err != 0) {
         tw__http_router_destroy(sockets, NULL);
@@ -287,6 +274,7 @@ int tw_server_set_routes(tw_server *server, const tw_route_config *routes,
         drop_list(&fresh);
         return err;
     }
+    merge(server, &fresh);
     tw__http_router_destroy(server->sockets, NULL);
     tw__http_router_destroy(server->pages_router, NULL);
     server->sockets = sockets;
@@ -299,7 +287,7 @@ void tw__server_drop_routes(tw_server *server) {
     tw__http_router_destroy(server->pages_router, NULL);
     server->sockets = server->pages_router = NULL;
     while (!tw__list_is_empty(&server->routes)) {
-        retire(server, TW__CONTAINER(server->routes.next, tw_route, node));
+        retire(TW__CONTAINER(server->routes.next, tw_route, node));
     }
 }
 

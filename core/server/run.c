@@ -29,8 +29,9 @@ void tw_conn_done(tw_conn *conn) {
         return;
     }
     conn->flags &= ~(uint32_t)TW__BUSY;
-    tw__conn_heard(conn); /* silence while a hook waited does not count */
+    tw__conn_rested(conn);
     tw__conn_schedule(conn);
+    tw__conn_settle(conn);
 }
 
 static bool wants(const tw_conn *conn, unsigned hook) {
@@ -108,7 +109,5 @@ void tw__conn_run(tw_conn *conn) {
         }
     }
     drop_request(conn);
-    if (!is_set(conn, TW__BUSY)) {
-        tw__conn_resume(conn);
-    }
+    tw__conn_resume(conn);
 }

@@ -63,7 +63,7 @@ static bool on_run_turn(tw__turn_hook *hook) {
         server->idle = NULL;
     }
     bool has_more = server->queues[TW__QUEUE_RUN].first != 0;
-    return has_more || server->idle != NULL;
+    return has_more || (server->idle != NULL && server->frozen == 0);
 }
 
 static bool on_walk_turn(tw__turn_hook *hook) {
@@ -72,15 +72,21 @@ static bool on_walk_turn(tw__turn_hook *hook) {
     return tw__hub_walk(&server->hub, TW__WALK_BUDGET);
 }
 
+/* Who has more when it was written, as a file has, comes again next turn. */
 static bool on_write_turn(tw__turn_hook *hook) {
     tw_server *server = TW__CONTAINER(hook, tw_server, write_hook);
     tw_conn *conn;
-    while ((conn = tw__conn_dequeue(server, TW__QUEUE_DIRTY)) != NULL) {
+    uint32_t last = server->queues[TW__QUEUE_DIRTY].last;
+    bool is_last = last == 0;
+    while (!is_last &&
+           (conn = tw__conn_dequeue(server, TW__QUEUE_DIRTY)) != NULL) {
+        is_last = conn->index == last;
         if (!(conn->flags & TW__WANT_WRITE)) {
             tw__conn_flush(conn);
         }
     }
-    return server->queues[TW__QUEUE_RUN].first != 0;
+    return server->queues[TW__QUEUE_RUN].first != 0 ||
+           server->queues[TW__QUEUE_DIRTY].first != 0;
 }
 
 static bool on_close_turn(tw__turn_hook *hook) {
@@ -150,9 +156,14 @@ static void open_hub(tw_server *server) {
     server->hub.encoders[tw__codec_raw.number] = &tw__codec_raw.publication;
 }
 
+static void free_server(void *arg);
+
+/* When it fails the server is freed, on a host's loop in a later turn: what was
+ * opened lives in its memory until then. */
 static int open_net(tw_server *server, uv_loop_t *host) {
     int err = tw__loop_init(&server->loop, host);
     if (err != 0) {
+        free_server(server);
         return err;
     }
     if ((err = tw__poller_init(&server->edge, &server->loop)) != 0) {
@@ -180,12 +191,11 @@ close_link:
 close_edge:
     tw__poller_close(&server->edge);
 close_loop:
-    tw__loop_close(&server->loop, NULL, NULL);
+    tw__loop_close(&server->loop, free_server, server);
     return err;
 }
 
 static void close_net(tw_server *server) {
-    tw__mailbox_close(&server->mailbox);
     tw__clockwork_close(&server->link_clock);
     tw__clockwork_close(&server->edge_clock);
     tw__poller_close(&server->link);
@@ -221,16 +231,18 @@ static void init_plain(tw_server *server, const tw_config *config) {
     server->pins.limit = server->config.pinned_limit_bytes;
     tw__list_init(&server->waiters);
     tw__list_init(&server->routes);
-    tw__list_init(&server->retired);
     tw__list_init(&server->timers);
     tw__map_init(&server->by_address);
     tw__ws_pool_init(&server->ws_pool, 65536, 64);
 }
 
-static void take_fds(const tw__place *place, size_t count) {
+static void close_listen_fds(const tw__place *place, size_t count) {
     for (size_t i = 0; place != NULL && i < count; i++) {
         close(place->listen_fds[i]);
     }
+}
+
+static void close_bus_fd(const tw__place *place) {
     if (place != NULL && place->bus_fd >= 0) {
         close(place->bus_fd);
     }
@@ -258,7 +270,7 @@ int tw__server_create(tw_server **out, const tw_config *config,
     }
     if ((err = open_net(server, config->loop)) != 0) {
         say(detail, size, err);
-        goto free_server;
+        goto close_fds;
     }
     server->started_ms = tw__now(server);
     start_page(server);
@@ -266,7 +278,7 @@ int tw__server_create(tw_server **out, const tw_config *config,
     open_hub(server);
     if ((err = tw__server_start_bus(server, place)) != 0) {
         say(detail, size, err);
-        goto close_net;
+        goto close_net; /* the bus took its descriptor */
     }
     err = tw__server_open_listeners(server, config,
                                     place ? place->listen_fds : NULL, detail,
@@ -279,14 +291,16 @@ int tw__server_create(tw_server **out, const tw_config *config,
     return 0;
 close_net:
     tw__hub_deinit(&server->hub);
+    tw__mailbox_close(&server->mailbox);
     close_net(server);
-    take_fds(place, config->listen_count);
+    close_listen_fds(place, config->listen_count);
     tw__loop_close(&server->loop, free_server, server);
     return err;
 free_server:
     free_server(server);
 close_fds:
-    take_fds(place, config->listen_count);
+    close_listen_fds(place, config->listen_count);
+    close_bus_fd(place);
     return err;
 }
 
@@ -307,25 +321,35 @@ void tw_server_stop(tw_server *server) {
 
 /* ---- destruction ---- */
 
+/* One whose on_open was still due has no on_close either. */
+static void end_connection(tw_conn *conn) {
+    if (conn->flags & TW__DUE_OPEN) {
+        conn->flags &= ~(uint32_t)(TW__DUE_OPEN | TW__OPENED);
+    }
+    conn->flags &= ~(uint32_t)TW__BUSY;
+    tw__conn_cut(conn);
+    conn->state = TW__CONN_GONE;
+    tw__conn_run(conn);
+    conn->flags &= ~(uint32_t)(TW__BUSY | TW__DUE_CLOSE);
+    tw__conn_settle(conn);
+}
+
 /* Everything ends now: no linger, no waiting for hooks; what still waits is told
  * by on_close and on_gone. */
 static void end_connections(tw_server *server) {
     for (uint32_t i = 1; i <= server->conn_high; i++) {
         tw_conn *conn = &server->conns[i];
         if (conn->state != TW__CONN_FREE) {
-            conn->flags &= ~(uint32_t)(TW__BUSY | TW__DUE_OPEN);
-            tw__conn_cut(conn);
-            conn->state = TW__CONN_GONE;
-            tw__conn_run(conn);
-            conn->flags &= ~(uint32_t)(TW__BUSY | TW__DUE_CLOSE);
-            tw__conn_settle(conn);
+            end_connection(conn);
         }
     }
-    while (tw__conn_dequeue(server, TW__QUEUE_DIRTY) != NULL ||
-           tw__conn_dequeue(server, TW__QUEUE_RUN) != NULL) {
-    }
     tw__server_run_waiters(server);
-    tw__conn_free_dead(server);
+    do {
+        while (tw__conn_dequeue(server, TW__QUEUE_DIRTY) != NULL ||
+               tw__conn_dequeue(server, TW__QUEUE_RUN) != NULL) {
+        }
+        tw__conn_free_dead(server); /* on_gone may schedule others */
+    } while (server->queues[TW__QUEUE_DEAD].first != 0);
 }
 
 static void end_timers(tw_server *server) {
@@ -358,6 +382,7 @@ void tw_server_destroy(tw_server *server, void (*closed)(void *arg),
     server->destroying = true;
     server->on_closed = closed;
     server->closed_arg = arg;
+    tw__mailbox_close(&server->mailbox); /* no post runs any more */
     tw__server_close_listeners(server);
     end_connections(server);
     end_timers(server);

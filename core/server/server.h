@@ -26,7 +26,7 @@ enum {
 };
 
 struct tw_route {
-    tw__list node;   /* in the server's routes or retired ones */
+    tw__list node;   /* in the server's routes; retired: in no list */
     uint32_t refs;   /* connections and requests */
     bool is_retired;
     tw_route_config config; /* owns its strings */
@@ -56,7 +56,6 @@ struct tw_server {
     tw__poller edge, link;             /* public descriptors; the others */
     tw__clockwork edge_clock, link_clock; /* the first rests while frozen */
     tw__mailbox mailbox;
-    bool mailbox_open;
     tw__turn_hook run_hook, walk_hook, write_hook, close_hook;
 
     tw_config config; /* with defaults filled in; `listen` is not kept */
@@ -90,7 +89,7 @@ struct tw_server {
     tw__broker *broker;
     tw__list waiters; /* subscribes whose channel is confirmed already */
 
-    tw__list routes, retired;
+    tw__list routes;
     tw__http_router *sockets, *pages_router; /* upgrades; plain requests */
     tw__http_date date;
 

@@ -89,6 +89,12 @@ static void release_interest(tw__channel *channel) {
     channel->user = NULL;
     interest->channel = NULL;
     tw__clockwork_clear(&server->link_clock, &interest->batch);
+    if (channel->pending_count > 0) {
+        /* Nobody is left to get it, but the channel may live on by names that
+         * are still readable, and its next batch must find it empty. */
+        tw__channel_set_due(channel);
+        tw__loop_wake(&server->loop);
+    }
     server->broker->ops->drop(server->broker, channel->name,
                               channel->name_len);
     if (interest->is_confirmed) {

@@ -153,6 +153,14 @@ static int queue_answer(tw_conn *conn, const tw_accept *accept) {
     return err;
 }
 
+static int set_expiry(tw_conn *conn, uint32_t ms) {
+    tw__extra *extra = ms > 0 ? tw__conn_extra(conn) : NULL;
+    if (extra != NULL) {
+        extra->expires_ms = tw__now(conn->server) + ms;
+    }
+    return ms > 0 && extra == NULL ? TW_ENOMEM : 0;
+}
+
 static bool is_offered(const tw_req *req, tw_str protocol) {
     tw__ws_request view = tw__req_view(req);
     return protocol.data == NULL ||
@@ -173,11 +181,10 @@ int tw_req_accept(tw_req *req, const tw_accept *accept) {
     int err = set_identity(conn, accept->user, accept->info,
                            accept->subprotocol);
     if (err == 0) {
-        err = queue_answer(conn, accept);
+        err = set_expiry(conn, accept->expires_ms);
     }
-    tw__extra *extra = accept->expires_ms > 0 ? tw__conn_extra(conn) : NULL;
-    if (extra != NULL) {
-        extra->expires_ms = tw__now(conn->server) + accept->expires_ms;
+    if (err == 0) {
+        err = queue_answer(conn, accept);
     }
     if (err != 0) {
         tw__conn_cut(conn);

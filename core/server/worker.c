@@ -45,7 +45,8 @@ static void end(tw__worker *worker) {
 }
 
 void tw_member_stopped(tw_server *server) {
-    if (self != NULL && self->server == server && self->is_draining) {
+    if (self != NULL && self->server == server &&
+        tw__wheel_is_set(&self->stop_limit)) {
         end(self);
     }
 }

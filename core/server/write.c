@@ -70,7 +70,10 @@ static void set_blocked(tw_conn *conn, bool is_blocked) {
     if ((conn->flags & TW__WANT_WRITE) != flag) {
         conn->flags ^= TW__WANT_WRITE;
         tw__conn_watch(conn);
-        if (is_blocked) {
+        if (!is_blocked) {
+            tw__conn_rested(conn);
+        }
+        if (conn->io.fd >= 0) {
             tw__conn_set_timer(conn);
         }
     }

@@ -49,10 +49,10 @@ struct tw_lua {
     void *log_arg;
 
     twl_gen *current, *next, *old;
-    bool is_frozen;  /* between freeze and commit or abort */
-    bool is_stopped; /* no hook runs any more */
-    bool is_posted;  /* a tw_post for the ready list is under way */
-    bool is_ending;  /* the worker ends after the last on_stop */
+    bool is_frozen;    /* between freeze and commit or abort */
+    bool is_stopped;   /* no hook runs any more */
+    bool is_posted;    /* a tw_post for the ready list is under way */
+    bool is_ending;    /* the worker ends after the last on_stop */
     unsigned stopping; /* on_stop hooks not over */
 
     twl_job *running;   /* the innermost job that runs now */
@@ -62,9 +62,9 @@ struct tw_lua {
     uint64_t serial;
     uint64_t waiting; /* jobs that wait, for the gauge */
 
-    tw_timer *second; /* housekeeping, once a second */
-    tw_timer *retire; /* the end of `old` */
-    uint64_t random;  /* jitter's generator */
+    tw_timer *second;        /* housekeeping, once a second */
+    tw_timer *retire;        /* the end of `old` */
+    uint64_t random;         /* jitter's generator */
     unsigned dropped_logged; /* values of conn.state reported in this carry */
 };
 
@@ -86,17 +86,17 @@ struct twl_gen {
     const char *start_reason; /* on_start is to run in the next turn */
     const char *stop_reason;  /* on_stop is to run in the next turn */
 
-    twl_link apps;       /* every tw.app{} */
-    twl_link tables;     /* every tw.routes{} */
-    twl_routes *routes;  /* what the script returned */
+    twl_link apps;      /* every tw.app{} */
+    twl_link tables;    /* every tw.routes{} */
+    twl_routes *routes; /* what the script returned */
     tw_class_config *classes;
     size_t class_count;
 
-    twl_link jobs;   /* that wait */
-    twl_link timers; /* all that are not over */
+    twl_link jobs;    /* that wait */
+    twl_link timers;  /* all that are not over */
     twl_link spawned; /* tasks that wait for their turn */
     twl_link tasks;   /* tasks that have begun and are not over */
-    twl_link states; /* of connections, see state.h */
+    twl_link states;  /* of connections, see state.h */
 };
 
 /* The generation that `L` belongs to. */

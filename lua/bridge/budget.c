@@ -15,7 +15,7 @@
 #include <luajit.h>
 #include <signal.h>
 #include <stdio.h>
-#include <time.h>
+#include <sys/time.h>
 
 #include "budget_run.h"
 #include "budget_state.h"
@@ -112,11 +112,13 @@ void twl_budget_force_out(twl_vm *vm) {
     poke(vm->L);
 }
 
-void twl_budget_ask_collection(twl_vm *vm) {
-    if (twl_budget.vm == vm && twl_budget.running != NULL) {
-        twl_budget.wants_collection = 1;
-        poke(vm->L);
+bool twl_budget_ask_collection(twl_vm *vm) {
+    if (twl_budget.vm != vm || twl_budget.running == NULL) {
+        return false;
     }
+    twl_budget.wants_collection = 1;
+    poke(vm->L);
+    return true;
 }
 
 void twl_budget_check(lua_State *L) {
@@ -198,9 +200,13 @@ void twl_budget_profile_state(lua_State *L) {
         luaJIT_profile_stop(old);
     }
     if (L != NULL) {
-        /* "l" makes the check land in loops; the interval is so long that only
-         * our own raise triggers it. */
+        /* "l" makes the check land in loops. The interval is as long as may be
+         * and its timer is taken away at once: a SIGPROF of the process, which
+         * another thread might get, would set bits of this VM from there. Only
+         * our own raise, on this thread, triggers the check. */
         luaJIT_profile_start(L, "li1000000", on_profile, NULL);
+        static const struct itimerval NEVER;
+        setitimer(ITIMER_PROF, &NEVER, NULL);
         fence();
         twl_budget.profiled = L;
     }

@@ -27,8 +27,9 @@ unsigned twl_budget_leave(const twl_budget_frame *outer);
  * far as Lua is concerned: callable from inside an allocation. */
 void twl_budget_force_out(twl_vm *vm);
 
-/* The allocator's: run a full collection at the next instruction. */
-void twl_budget_ask_collection(twl_vm *vm);
+/* The allocator's: run a full collection at the next instruction. False when
+ * no call of `vm` runs; nothing happens then. */
+bool twl_budget_ask_collection(twl_vm *vm);
 
 /* Time between the two is not charged to the running call. They nest. */
 void twl_budget_pause(void);

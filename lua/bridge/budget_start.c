@@ -57,6 +57,24 @@ static bool self_test(void) {
 
 /* --- starting and stopping -------------------------------------------- */
 
+static int make_timer(void) {
+    struct sigevent event;
+    memset(&event, 0, sizeof event);
+    event.sigev_notify = SIGEV_THREAD_ID;
+    event.sigev_signo = twl_budget.signal;
+    event.sigev_notify_thread_id = (pid_t)syscall(SYS_gettid);
+    if (timer_create(CLOCK_THREAD_CPUTIME_ID, &event, &twl_budget.timer) != 0) {
+        return TW_EIO;
+    }
+    struct timespec tick = {.tv_nsec = TWL_TICK_MS * 1000000L};
+    struct itimerspec every = {.it_interval = tick, .it_value = tick};
+    if (timer_settime(twl_budget.timer, 0, &every, NULL) != 0) {
+        timer_delete(twl_budget.timer);
+        return TW_EIO;
+    }
+    return 0;
+}
+
 static int start_timer(void) {
     struct sigaction action = {.sa_handler = twl_budget_tick,
                                .sa_flags = SA_RESTART};
@@ -64,23 +82,11 @@ static int start_timer(void) {
     if (sigaction(twl_budget.signal, &action, &twl_budget.old_tick) != 0) {
         return TW_EIO;
     }
-    struct sigevent event;
-    memset(&event, 0, sizeof event);
-    event.sigev_notify = SIGEV_THREAD_ID;
-    event.sigev_signo = twl_budget.signal;
-    event.sigev_notify_thread_id = (pid_t)syscall(SYS_gettid);
-    if (timer_create(CLOCK_THREAD_CPUTIME_ID, &event, &twl_budget.timer) != 0) {
+    int err = make_timer();
+    if (err != 0) {
         sigaction(twl_budget.signal, &twl_budget.old_tick, NULL);
-        return TW_EIO;
     }
-    struct timespec tick = {.tv_nsec = TWL_TICK_MS * 1000000L};
-    struct itimerspec every = {.it_interval = tick, .it_value = tick};
-    if (timer_settime(twl_budget.timer, 0, &every, NULL) != 0) {
-        timer_delete(twl_budget.timer);
-        sigaction(twl_budget.signal, &twl_budget.old_tick, NULL);
-        return TW_EIO;
-    }
-    return 0;
+    return err;
 }
 
 /* A SIGPROF that is still under way when LuaJIT's handler goes must not end
@@ -91,9 +97,18 @@ static void ignore_sigprof(void) {
     sigaction(SIGPROF, &ignore, &twl_budget.old_profile);
 }
 
+static bool is_started_here(void) {
+    return twl_budget.is_started && twl_budget.pid == getpid();
+}
+
 int twl_budget_start(const twl_budget_options *options) {
-    if (twl_budget.is_started) {
+    if (is_started_here()) {
         return 0;
+    }
+    if (twl_budget.is_started) {
+        /* A fork of a process that had it: all but the timer came along. */
+        twl_budget.pid = getpid();
+        return make_timer();
     }
     bool no_profiler = options != NULL && options->no_profiler;
     twl_budget.signal = options != NULL && options->signal != 0
@@ -105,6 +120,7 @@ int twl_budget_start(const twl_budget_options *options) {
         return TW_EIO;
     }
     twl_budget.is_started = true;
+    twl_budget.pid = getpid();
     if (no_profiler) {
         twl_budget.report = "the JIT is off: the profiler is not ours to use";
         return 0;
@@ -122,7 +138,7 @@ int twl_budget_start(const twl_budget_options *options) {
 }
 
 void twl_budget_stop(void) {
-    if (!twl_budget.is_started) {
+    if (!is_started_here()) {
         return;
     }
     timer_delete(twl_budget.timer);

@@ -4,6 +4,7 @@
 #define TWL_BUDGET_STATE_H
 
 #include <signal.h>
+#include <sys/types.h>
 #include <time.h>
 
 #include "vm.h"
@@ -20,6 +21,7 @@ typedef struct budget_state {
     lua_State *volatile profiled;
     bool is_located; /* the failure has its place and traceback */
     bool is_started;
+    pid_t pid; /* that started it: a timer does not survive a fork */
     bool allows_jit;
     const char *report;
     int signal;

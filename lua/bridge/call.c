@@ -10,6 +10,7 @@
 #include "call.h"
 
 #include <lauxlib.h>
+#include <stdint.h>
 #include <stdio.h>
 
 #include "budget_run.h"
@@ -170,6 +171,10 @@ static void leave(twl_call *call, const twl_budget_frame *frame) {
     call->ticks = twl_budget_leave(frame);
     call->vm->current = call->outer;
     call->outer = NULL;
+    if (call->vm->pressure == SIZE_MAX) {
+        /* Asked for by the allocator, too late in the call for the hook. */
+        twl_vm_collect_all(call->vm);
+    }
 }
 
 /* The call is over and its failure recorded: drops the coroutine. */

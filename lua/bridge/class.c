@@ -15,9 +15,8 @@ static const char what[] = "tw.channels";
 enum { MAX_CLASSES = 4096 };
 
 static const twl_name options[] = {
-    {"slow", false},    {"batch", false}, {"retain", true},
-    {"history", true},  {"ttl", true},    {"presence", true},
-    {NULL, false},
+    {"slow", false}, {"batch", false},   {"retain", true}, {"history", true},
+    {"ttl", true},   {"presence", true}, {NULL, false},
 };
 
 static const twl_name policies[] = {

@@ -11,6 +11,7 @@
 #include "names.h"
 #include "opts.h"
 #include "state.h"
+#include "subscribe.h"
 
 typedef struct conn_handle {
     twl_handle head; /* pointer: the tw_conn, to be trusted only if found */
@@ -22,19 +23,16 @@ typedef struct conn_handle {
 static const char handles_key;
 
 static const twl_name fields[] = {
-    {"id", false},          {"user", false},       {"info", false},
-    {"ip", false},          {"state", false},      {"subprotocol", false},
-    {"send", false},        {"close", false},      {"channels", false},
-    {"subscribed", false},  {"queued", false},     {"login", false},
-    {"alarm", false},       {"subscribe", false},  {"unsubscribe", false},
-    {"limit", true},        {"join", true},        {"leave", true},
+    {"id", false},         {"user", false},      {"info", false},
+    {"ip", false},         {"state", false},     {"subprotocol", false},
+    {"send", false},       {"close", false},     {"channels", false},
+    {"subscribed", false}, {"queued", false},    {"login", false},
+    {"alarm", false},      {"subscribe", false}, {"unsubscribe", false},
+    {"limit", true},       {"join", true},       {"leave", true},
     {NULL, false},
 };
 
 static const twl_name send_options[] = {{"binary", false}, {NULL, false}};
-
-static const twl_name subscribe_options[] = {
-    {"since", true}, {"last", true}, {"info", true}, {NULL, false}};
 
 /* ---- handles ------------------------------------------------------------ */
 
@@ -76,7 +74,7 @@ tw_conn *twl_conn_at(lua_State *L, int index, const char *what) {
     return resolve(L, (conn_handle *)handle);
 }
 
-static tw_conn *self(lua_State *L, const char *what) {
+tw_conn *twl_conn_self(lua_State *L, const char *what) {
     return resolve(L, (conn_handle *)twl_handle_self(L, TWL_HANDLE_CONN, what));
 }
 
@@ -88,19 +86,20 @@ static int closed(lua_State *L) {
 
 static int send(lua_State *L) {
     static const char what[] = "conn:send";
-    tw_conn *conn = self(L, what);
+    tw_conn *conn = twl_conn_self(L, what);
     twl_gen_check_live(L, what);
     bool binary = false;
     if (twl_arg_options(L, 3, what, send_options)) {
         twl_opt_bool(L, 3, what, "binary", &binary);
     }
     twl_data data = twl_data_read(L, 2, what);
-    int code = conn ? tw_conn_send(conn, data.data, data.len,
-                                   binary || data.binary)
-                    : TW_ECLOSED;
+    int code =
+        conn ? tw_conn_send(conn, data.data, data.len, binary || data.binary)
+             : TW_ECLOSED;
     if (code == TW_EINVALID) {
-        return twl_raise(L, "%s: the text is not valid UTF-8 "
-                            "({ binary = true } sends bytes)",
+        return twl_raise(L,
+                         "%s: the text is not valid UTF-8 "
+                         "({ binary = true } sends bytes)",
                          what);
     }
     return twl_push_done(L, code);
@@ -108,7 +107,7 @@ static int send(lua_State *L) {
 
 static int close(lua_State *L) {
     static const char what[] = "conn:close";
-    tw_conn *conn = self(L, what);
+    tw_conn *conn = twl_conn_self(L, what);
     twl_gen_check_live(L, what);
     int code = 1000;
     tw_str reason = {"", 0};
@@ -120,15 +119,16 @@ static int close(lua_State *L) {
     }
     int status = conn ? tw_conn_close(conn, code, reason) : TW_ECLOSED;
     if (status == TW_EINVALID) {
-        return twl_raise(L, "%s: code %d may not be sent, or the reason is "
-                            "not UTF-8",
+        return twl_raise(L,
+                         "%s: code %d may not be sent, or the reason is "
+                         "not UTF-8",
                          what, code);
     }
     return twl_push_done(L, status);
 }
 
 static int channels(lua_State *L) {
-    tw_conn *conn = self(L, "conn:channels");
+    tw_conn *conn = twl_conn_self(L, "conn:channels");
     if (!conn) {
         return closed(L);
     }
@@ -144,14 +144,14 @@ static int channels(lua_State *L) {
 
 static int subscribed(lua_State *L) {
     static const char what[] = "conn:subscribed";
-    tw_conn *conn = self(L, what);
+    tw_conn *conn = twl_conn_self(L, what);
     tw_str channel = twl_arg_string(L, 2, what, "channel");
     lua_pushboolean(L, conn && tw_conn_is_subscribed(conn, channel));
     return 1;
 }
 
 static int queued(lua_State *L) {
-    tw_conn *conn = self(L, "conn:queued");
+    tw_conn *conn = twl_conn_self(L, "conn:queued");
     if (!conn) {
         return closed(L);
     }
@@ -161,7 +161,7 @@ static int queued(lua_State *L) {
 
 static int login(lua_State *L) {
     static const char what[] = "conn:login";
-    tw_conn *conn = self(L, what);
+    tw_conn *conn = twl_conn_self(L, what);
     twl_gen_check_live(L, what);
     tw_str user = twl_arg_string(L, 2, what, "user");
     tw_str info = {NULL, 0};
@@ -177,7 +177,7 @@ static int login(lua_State *L) {
 
 static int alarm(lua_State *L) {
     static const char what[] = "conn:alarm";
-    tw_conn *conn = self(L, what);
+    tw_conn *conn = twl_conn_self(L, what);
     twl_gen_check_live(L, what);
     uint64_t ms = 0;
     if (!lua_isnoneornil(L, 2)) {
@@ -194,86 +194,6 @@ static int alarm(lua_State *L) {
     }
     int status = conn ? tw_conn_alarm(conn, name, ms) : TW_ECLOSED;
     return twl_push_done(L, status);
-}
-
-/* ---- subscribing -------------------------------------------------------- */
-
-static tw_str channel_arg(lua_State *L, const char *what) {
-    tw_str channel = twl_arg_string(L, 2, what, "channel");
-    if (channel.len == 0 || channel.len > 255) {
-        twl_raise(L, "%s: a channel's name has 1 to 255 bytes", what);
-    }
-    return channel;
-}
-
-static int push_subscribed(lua_State *L, twl_job *job) {
-    (void)job;
-    lua_createtable(L, 0, 2);
-    lua_pushboolean(L, false);
-    lua_setfield(L, -2, "recovered");
-    lua_pushinteger(L, 0);
-    lua_setfield(L, -2, "count");
-    return 1;
-}
-
-static void on_subscribed(tw_conn *conn, int status, void *arg) {
-    (void)conn;
-    twl_op_end(arg, status, 0);
-}
-
-/* Nobody learns any more that it is subscribed: then it shall not be. */
-static void leave_subscribe(twl_job *job) {
-    twl_op *op = job->op;
-    twl_op_leave(job);
-    if (op) {
-        tw_conn *conn = tw_server_find(op->server, op->handle);
-        tw_str channel = {op->channel, op->len};
-        /* A copy: the answer to the subscribe frees the operation. */
-        char name[sizeof op->channel];
-        memcpy(name, op->channel, op->len);
-        channel.data = name;
-        if (conn) {
-            tw_conn_unsubscribe(conn, channel);
-        }
-    }
-}
-
-static int subscribe(lua_State *L) {
-    static const char what[] = "conn:subscribe";
-    tw_conn *conn = self(L, what);
-    tw_str channel = channel_arg(L, what);
-    twl_arg_options(L, 3, what, subscribe_options);
-    twl_gen_check_live(L, what);
-    twl_job *job = twl_wait_begin(L, what);
-    if (!job) {
-        return twl_wait_over(L);
-    }
-    if (!conn) {
-        return closed(L);
-    }
-    job->op = twl_op_create(job, channel);
-    if (!job->op) {
-        return twl_push_done(L, TW_ENOMEM);
-    }
-    job->op->handle = tw_conn_handle(conn);
-    int code = tw_conn_subscribe(conn, channel, on_subscribed, job->op);
-    if (code) {
-        twl_op *op = job->op;
-        job->op = NULL;
-        op->job = NULL;
-        twl_op_end(op, 0, 0);
-        return twl_push_done(L, code);
-    }
-    return twl_wait_go(L, job, what, leave_subscribe, push_subscribed);
-}
-
-static int unsubscribe(lua_State *L) {
-    static const char what[] = "conn:unsubscribe";
-    tw_conn *conn = self(L, what);
-    tw_str channel = channel_arg(L, what);
-    twl_gen_check_live(L, what);
-    return twl_push_done(L, conn ? tw_conn_unsubscribe(conn, channel)
-                                 : TW_ECLOSED);
 }
 
 /* ---- fields ------------------------------------------------------------- */
@@ -322,8 +242,7 @@ static int get_field(lua_State *L) {
     if (!lua_isnil(L, -1)) {
         return 1;
     }
-    const char *name =
-        lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : "?";
+    const char *name = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : "?";
     const conn_handle *handle = (const conn_handle *)head;
     if (strcmp(name, "id") == 0) {
         lua_pushstring(L, handle->id);
@@ -355,8 +274,8 @@ static void push_methods(lua_State *L) {
     add(L, "queued", queued);
     add(L, "login", login);
     add(L, "alarm", alarm);
-    add(L, "subscribe", subscribe);
-    add(L, "unsubscribe", unsubscribe);
+    add(L, "subscribe", twl_conn_subscribe);
+    add(L, "unsubscribe", twl_conn_unsubscribe);
 }
 
 void twl_conn_define(lua_State *L) {

@@ -18,6 +18,9 @@ void twl_conn_push(lua_State *L, tw_conn *conn, uint64_t handle);
  * NULL when it has gone. */
 tw_conn *twl_conn_at(lua_State *L, int index, const char *what);
 
+/* The same for argument 1 of the method named `what`. */
+tw_conn *twl_conn_self(lua_State *L, const char *what);
+
 void twl_conn_define(lua_State *L);
 
 #endif

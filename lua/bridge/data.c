@@ -45,8 +45,8 @@ twl_data twl_data_read(lua_State *L, int index, const char *what) {
         twl_raise(L,
                   "%s: data must be a string, a message, or something JSON can "
                   "say, not %s",
-                  what, lua_isnone(L, index) ? "nothing"
-                                             : twl_handle_name(L, index));
+                  what,
+                  lua_isnone(L, index) ? "nothing" : twl_handle_name(L, index));
     }
     tw_str json = twl_data_json(L, index, what);
     return (twl_data){json.data, json.len, false};

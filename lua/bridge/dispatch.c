@@ -147,8 +147,10 @@ static const twl_kind alarm_kind = {
 /* The app that answers for the connection, its state settled; NULL when it has
  * no such hook (any more). */
 static twl_app *app_for(tw_lua *lua, tw_conn *conn, twl_hook hook) {
-    twl_route *route = tw_route_data(tw_conn_route(conn));
-    if (!route || !route->app || lua->is_stopped) {
+    /* Once stopped, the routes that the server knows are gone. */
+    twl_route *route =
+        lua->is_stopped ? NULL : tw_route_data(tw_conn_route(conn));
+    if (!route || !route->app) {
         return NULL;
     }
     twl_app *app = route->app;

@@ -83,7 +83,10 @@ static void push_worker(lua_State *L, const tw_slot_stats *stats,
     lua_createtable(L, 0, 12);
     set(L, "slot", stats->slot);
     set(L, "pid", stats->pid);
-    set(L, "generation", stats->generation);
+    /* Only a master keeps the one; the other is this server's own. */
+    set(L, "generation",
+        stats->generation ? stats->generation
+                          : (double)stats->gauges[TW_GAUGE_GENERATION]);
     set_figures(L, f);
     set(L, "uptime", (double)stats->uptime_ms / 1000);
     set(L, "cpu_seconds", (double)stats->cpu_ms / 1000);

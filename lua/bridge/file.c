@@ -79,8 +79,8 @@ static int read_all(int fd, twl_bytes *out) {
 
 static int fail(lua_State *L, const char *path, int error) {
     int code = error == ENOENT || error == ENOTDIR ? TW_ENOT_FOUND
-               : error == EACCES || error == EPERM  ? TW_EDENIED
-                                                    : TW_EUNAVAILABLE;
+               : error == EACCES || error == EPERM ? TW_EDENIED
+                                                   : TW_EUNAVAILABLE;
     lua_pushnil(L);
     twl_push_errorf(L, code, "%s: %s", path, strerror(error));
     return 2;

@@ -138,8 +138,7 @@ int twl_gen_apply(twl_gen *gen, char *report) {
         twl_report(report, "%s", tw_strerror(TW_ENOMEM));
         return TW_ENOMEM;
     }
-    int code =
-        tw_server_set_routes(server, routes, gen->routes->count, &bad);
+    int code = tw_server_set_routes(server, routes, gen->routes->count, &bad);
     if (code) {
         twl_report(report, "route '%s': %s",
                    bad < gen->routes->count ? gen->routes->list[bad].pattern

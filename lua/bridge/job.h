@@ -21,11 +21,11 @@
 
 /* A kind of job; always static. */
 typedef struct twl_kind {
-    twl_spec spec; /* its callbacks get the job as `arg` */
-    bool is_limited;    /* may wait for the hook's limit only, see hook_wait_ms */
-    bool is_conn;       /* a connection's hook: ends with tw_conn_done if late */
-    bool is_long;       /* may run for ever: the CPU budget is that of each run
-                         * between two waits, not of the whole call */
+    twl_spec spec;   /* its callbacks get the job as `arg` */
+    bool is_limited; /* may wait for the hook's limit only, see hook_wait_ms */
+    bool is_conn;    /* a connection's hook: ends with tw_conn_done if late */
+    bool is_long;    /* may run for ever: the CPU budget is that of each run
+                      * between two waits, not of the whole call */
     /* The call has ended. With TWL_FAILED the failure has been logged and
      * counted, and twl_vm_failure can be read. `job` goes afterwards. */
     void (*finish)(twl_job *job, twl_status status);
@@ -41,9 +41,9 @@ typedef struct twl_op {
 } twl_op;
 
 struct twl_job {
-    twl_link all;   /* tw_lua.all_jobs, for good */
-    twl_link node;  /* gen->jobs while it waits; free_jobs while it is free */
-    twl_link ready; /* tw_lua.ready when it can go on */
+    twl_link all;    /* tw_lua.all_jobs, for good */
+    twl_link node;   /* gen->jobs while it waits; free_jobs while it is free */
+    twl_link ready;  /* tw_lua.ready when it can go on */
     twl_link waiter; /* a task's list, while it waits for that */
     uint64_t serial;
     twl_gen *gen;
@@ -54,16 +54,16 @@ struct twl_job {
     tw_conn *conn;
     uint64_t handle; /* of conn */
     twl_app *app;
-    tw_req *req;          /* a reference is held */
-    const tw_msg *msg;    /* the message: borrowed, or `copy` after a wait */
-    tw_msg copy;          /* its data is ours */
-    const void *input;    /* borrowed, for the push callback only */
-    void *owner;          /* the task, the timer, ... */
-    int code;             /* on_close */
-    tw_str text;          /* borrowed, for the push callback only */
-    int refs[2];          /* into the VM, released at the end */
-    bool is_answered;     /* an upgrade or request has got its answer */
-    bool is_quiet;        /* cancelled on purpose: nothing to report */
+    tw_req *req;       /* a reference is held */
+    const tw_msg *msg; /* the message: borrowed, or `copy` after a wait */
+    tw_msg copy;       /* its data is ours */
+    const void *input; /* borrowed, for the push callback only */
+    void *owner;       /* the task, the timer, ... */
+    int code;          /* on_close */
+    tw_str text;       /* borrowed, for the push callback only */
+    int refs[2];       /* into the VM, released at the end */
+    bool is_answered;  /* an upgrade or request has got its answer */
+    bool is_quiet;     /* cancelled on purpose: nothing to report */
 
     /* The wait. */
     int (*push)(lua_State *L, twl_job *job); /* what it returns on success */
@@ -89,6 +89,9 @@ bool twl_job_start(twl_job *job, int fn_ref);
 /* The operation is done: the job goes on, now, or in the next turn when
  * another one runs or the server is frozen. */
 void twl_job_wake(twl_job *job, int status, uint64_t value);
+
+/* A waiting job's call has ended; what follows is done, and the job is gone. */
+void twl_job_end(twl_job *job, twl_status status);
 
 /* Ends a waiting job with a failure. */
 void twl_job_cancel(twl_job *job, const char *reason);

@@ -117,8 +117,7 @@ static bool push_value(conversion *c, const json_t *value, int depth) {
                    ? push_array(c, value, depth + 1)
                    : push_object(c, (json_t *)value, depth + 1);
     case JSON_STRING:
-        lua_pushlstring(L, json_string_value(value),
-                        json_string_length(value));
+        lua_pushlstring(L, json_string_value(value), json_string_length(value));
         break;
     case JSON_INTEGER:
     case JSON_REAL:
@@ -161,10 +160,9 @@ int twl_json_decode(lua_State *L, const char *text, size_t len, bool scalars) {
     json_error_t error;
     /* Integers as reals: a Lua number is one, and a long integer is no error
      * but rounded. The check of the top level is ours, for its message. */
-    *box = json_loadb(text, len,
-                      JSON_DECODE_ANY | JSON_DECODE_INT_AS_REAL |
-                          JSON_ALLOW_NUL,
-                      &error);
+    *box = json_loadb(
+        text, len, JSON_DECODE_ANY | JSON_DECODE_INT_AS_REAL | JSON_ALLOW_NUL,
+        &error);
     if (*box == NULL) {
         lua_pushfstring(L, "invalid JSON at byte %d: %s", error.position,
                         error.text);

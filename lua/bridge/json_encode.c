@@ -91,8 +91,8 @@ static bool add_string(encoder *e, const char *s, size_t len,
                               "a string that is not UTF-8");
             }
         }
-        bool ok = run > 0 ? add(e, place, s + at, run)
-                          : add_escape(e, place, s[at]);
+        bool ok =
+            run > 0 ? add(e, place, s + at, run) : add_escape(e, place, s[at]);
         if (!ok) {
             return false;
         }
@@ -112,7 +112,8 @@ static bool add_number(encoder *e, double value, const twl_place *place) {
         return refuse(e, TW_EINVALID, place,
                       isnan(value) ? "a NaN" : "an infinity");
     }
-    if (value == floor(value) && fabs(value) <= EXACT) {
+    if (value >= -EXACT && value <= EXACT &&
+        value == (double)(long long)value) {
         snprintf(text, sizeof text, "%lld", (long long)value);
         return add(e, place, text, strlen(text));
     }

@@ -67,7 +67,8 @@ static int find_module(lua_State *L, const char *name, search *found) {
     lua_pushliteral(L, "");
     for (int i = 0; i < 4; i++) {
         const char *dir = dirs[i / 2];
-        if (dir == NULL || !make_path(found->path, dir, name, SUFFIXES[i % 2])) {
+        if (dir == NULL ||
+            !make_path(found->path, dir, name, SUFFIXES[i % 2])) {
             continue;
         }
         int err = twl_sources_read(config->sources, found->path, &found->data,
@@ -189,8 +190,7 @@ static void read_result(lua_State *L, int count, void *arg) {
 
 int twl_loader_text(twl_vm *vm, const char *name, const char *text, size_t len,
                     int *result_ref) {
-    loading load = {
-        .name = name, .data = text, .len = len, .ref = LUA_REFNIL};
+    loading load = {.name = name, .data = text, .len = len, .ref = LUA_REFNIL};
     twl_spec spec = {.name = "load",
                      .push = push_main,
                      .read = read_result,

@@ -113,8 +113,8 @@ static bool read_u32(reader *r, size_t *value) {
     if (r->left < 4) {
         return false;
     }
-    *value = (size_t)r->at[0] | (size_t)r->at[1] << 8 |
-             (size_t)r->at[2] << 16 | (size_t)r->at[3] << 24;
+    *value = (size_t)r->at[0] | (size_t)r->at[1] << 8 | (size_t)r->at[2] << 16 |
+             (size_t)r->at[3] << 24;
     r->at += 4;
     r->left -= 4;
     return true;

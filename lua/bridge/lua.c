@@ -156,7 +156,8 @@ static void seed(tw_lua *lua) {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
     lua->random = ((uint64_t)t.tv_nsec << 20 ^ (uint64_t)t.tv_sec ^
-                   (uint64_t)getpid() << 40) | 1;
+                   (uint64_t)getpid() << 40) |
+                  1;
 }
 
 int twl_lua_load(tw_lua *lua, tw_server *server, uint32_t number,

@@ -84,8 +84,7 @@ static int get_field(lua_State *L) {
     if (!lua_isnil(L, -1)) {
         return 1;
     }
-    const char *name =
-        lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : "?";
+    const char *name = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : "?";
     if (strcmp(name, "data") == 0) {
         lua_pushlstring(L, msg->data, msg->len);
     } else if (strcmp(name, "binary") == 0) {

@@ -51,8 +51,7 @@ static int distance(const char *a, const char *b) {
 /* A word cut short ("bin") is near whatever its distance says. */
 static int likeness(const char *word, const char *name) {
     size_t len = strlen(word);
-    return len >= 3 && strncmp(word, name, len) == 0 ? 1
-                                                     : distance(word, name);
+    return len >= 3 && strncmp(word, name, len) == 0 ? 1 : distance(word, name);
 }
 
 const char *twl_names_nearest(const twl_name *names, const char *word) {

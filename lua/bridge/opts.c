@@ -29,8 +29,8 @@ double twl_arg_number(lua_State *L, int index, const char *what,
         twl_raise(L, "%s: %s must be a number, not %s", what, name,
                   type_at(L, index));
     } else if (!(value >= min && value <= max)) {
-        twl_raise(L, "%s: %s must be a number from %.14g to %.14g", what, name, min,
-                  max);
+        twl_raise(L, "%s: %s must be a number from %.14g to %.14g", what, name,
+                  min, max);
     }
     return value;
 }
@@ -66,8 +66,8 @@ static bool field(lua_State *L, int index, const char *name) {
     return true;
 }
 
-bool twl_opt_number(lua_State *L, int index, const char *what,
-                    const char *name, double min, double max, double *out) {
+bool twl_opt_number(lua_State *L, int index, const char *what, const char *name,
+                    double min, double max, double *out) {
     if (!field(L, index, name)) {
         return false;
     }
@@ -90,8 +90,8 @@ bool twl_opt_bool(lua_State *L, int index, const char *what, const char *name,
     return true;
 }
 
-bool twl_opt_string(lua_State *L, int index, const char *what,
-                    const char *name, tw_str *out) {
+bool twl_opt_string(lua_State *L, int index, const char *what, const char *name,
+                    tw_str *out) {
     if (!field(L, index, name)) {
         return false;
     }

@@ -31,13 +31,13 @@ bool twl_arg_options(lua_State *L, int index, const char *what,
                      const twl_name *names);
 
 /* Fields of the table at `index`; false, and *out untouched, when absent. */
-bool twl_opt_number(lua_State *L, int index, const char *what,
-                    const char *name, double min, double max, double *out);
+bool twl_opt_number(lua_State *L, int index, const char *what, const char *name,
+                    double min, double max, double *out);
 bool twl_opt_bool(lua_State *L, int index, const char *what, const char *name,
                   bool *out);
 /* The text is borrowed from the table. */
-bool twl_opt_string(lua_State *L, int index, const char *what,
-                    const char *name, tw_str *out);
+bool twl_opt_string(lua_State *L, int index, const char *what, const char *name,
+                    tw_str *out);
 
 /* Seconds as milliseconds, rounded up so that a short wait is no wait of 0. */
 uint64_t twl_seconds_to_ms(double seconds);

@@ -44,7 +44,7 @@ int twl_plain_load(lua_State *L, const void *data, size_t len);
 /* Copies what `from_ref` refers to in `from` into `to` and leaves a reference
  * to the copy in *to_ref (given; LUA_REFNIL for nil). Protects on both sides;
  * no metamethod, no script code runs. 0, TW_EINVALID, TW_ELIMIT, TW_ENOMEM. */
-int twl_plain_copy(twl_vm *from, int from_ref,
-                   const twl_plain_options *options, twl_vm *to, int *to_ref);
+int twl_plain_copy(twl_vm *from, int from_ref, const twl_plain_options *options,
+                   twl_vm *to, int *to_ref);
 
 #endif

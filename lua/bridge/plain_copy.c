@@ -24,11 +24,10 @@ static void load(lua_State *L, void *arg) {
     }
 }
 
-int twl_plain_copy(twl_vm *from, int from_ref,
-                   const twl_plain_options *options, twl_vm *to, int *to_ref) {
-    copying c = {.options = options,
-                 .bytes = twl_vm_scratch(from),
-                 .ref = from_ref};
+int twl_plain_copy(twl_vm *from, int from_ref, const twl_plain_options *options,
+                   twl_vm *to, int *to_ref) {
+    copying c = {
+        .options = options, .bytes = twl_vm_scratch(from), .ref = from_ref};
     int err = twl_vm_protect(from, save, &c);
     err = err != 0 ? err : c.err;
     if (err == 0) {

@@ -13,16 +13,14 @@
 #include "opts.h"
 
 static const twl_name options[] = {
-    {"binary", false}, {"except", false},  {"key", false},
-    {"ttl", false},    {"id", true},       {"wait", true},
-    {"history", true}, {"priority", true}, {"at", true},
-    {"after", true},   {NULL, false},
+    {"binary", false}, {"except", false}, {"key", false},    {"ttl", false},
+    {"id", true},      {"wait", true},    {"history", true}, {"priority", true},
+    {"at", true},      {"after", true},   {NULL, false},
 };
 
 static const twl_name channel_fields[] = {
-    {"count", false},  {"name", false},  {"history", true},
-    {"latest", true},  {"remove", true}, {"presence", true},
-    {NULL, false},
+    {"count", false}, {"name", false},    {"history", true}, {"latest", true},
+    {"remove", true}, {"presence", true}, {NULL, false},
 };
 
 static tw_str channel_arg(lua_State *L, int index, const char *what) {
@@ -68,8 +66,9 @@ int twl_publish(lua_State *L) {
     }
     int code = tw_publish(lua->server, channel, data.data, data.len, &to);
     if (code == TW_EINVALID) {
-        return twl_raise(L, "%s: the text is not valid UTF-8 "
-                            "({ binary = true } sends bytes)",
+        return twl_raise(L,
+                         "%s: the text is not valid UTF-8 "
+                         "({ binary = true } sends bytes)",
                          what);
     }
     return twl_push_done(L, code);
@@ -85,8 +84,8 @@ typedef struct channel_handle {
 
 int twl_channel_new(lua_State *L) {
     tw_str name = channel_arg(L, 1, "tw.channel");
-    channel_handle *handle = twl_handle_new(
-        L, TWL_HANDLE_CHANNEL, sizeof *handle + name.len + 1);
+    channel_handle *handle =
+        twl_handle_new(L, TWL_HANDLE_CHANNEL, sizeof *handle + name.len + 1);
     handle->len = name.len;
     memcpy(handle->name, name.data, name.len + 1);
     return 1;
@@ -103,8 +102,8 @@ static void on_count(int status, uint64_t count, void *arg) {
 
 static int count(lua_State *L) {
     static const char what[] = "channel:count";
-    channel_handle *handle = (channel_handle *)(void *)twl_handle_self(
-        L, TWL_HANDLE_CHANNEL, what);
+    channel_handle *handle =
+        (channel_handle *)(void *)twl_handle_self(L, TWL_HANDLE_CHANNEL, what);
     twl_gen_check_live(L, what);
     twl_job *job = twl_wait_begin(L, what);
     if (!job) {
@@ -115,8 +114,7 @@ static int count(lua_State *L) {
     if (!job->op) {
         return twl_push_done(L, TW_ENOMEM);
     }
-    int code =
-        tw_channel_count(job->gen->lua->server, name, on_count, job->op);
+    int code = tw_channel_count(job->gen->lua->server, name, on_count, job->op);
     if (code) {
         twl_op *op = job->op;
         twl_op_leave(job);
@@ -129,8 +127,7 @@ static int count(lua_State *L) {
 static int get_field(lua_State *L) {
     channel_handle *handle = (channel_handle *)(void *)twl_handle_self(
         L, TWL_HANDLE_CHANNEL, "channel");
-    const char *name =
-        lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : "?";
+    const char *name = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : "?";
     if (strcmp(name, "count") == 0) {
         lua_pushcfunction(L, count);
         return 1;

@@ -16,7 +16,8 @@ enum { SLICE_US = 1000 };
 
 static bool has_work(const twl_gen *gen) {
     return gen->stop_reason || !twl_link_is_empty(&gen->jobs) ||
-           !twl_link_is_empty(&gen->spawned);
+           !twl_link_is_empty(&gen->spawned) ||
+           !twl_link_is_empty(&gen->timers);
 }
 
 static void destroy_old(tw_lua *lua) {

@@ -19,11 +19,10 @@ typedef struct req_handle {
 } req_handle;
 
 static const twl_name fields[] = {
-    {"method", false},  {"path", false},      {"params", false},
-    {"query", false},   {"headers", false},   {"cookies", false},
-    {"ip", false},      {"body", false},      {"json", false},
-    {"protocols", false},
-    {NULL, false},
+    {"method", false},    {"path", false},    {"params", false},
+    {"query", false},     {"headers", false}, {"cookies", false},
+    {"ip", false},        {"body", false},    {"json", false},
+    {"protocols", false}, {NULL, false},
 };
 
 /* What has parts, apart: `protocols` is a list. */
@@ -31,8 +30,8 @@ static const struct {
     const char *name;
     tw_req_part part;
 } parts[] = {
-    {"params", TW_REQ_PARAMS},     {"query", TW_REQ_QUERY},
-    {"headers", TW_REQ_HEADERS},   {"cookies", TW_REQ_COOKIES},
+    {"params", TW_REQ_PARAMS},       {"query", TW_REQ_QUERY},
+    {"headers", TW_REQ_HEADERS},     {"cookies", TW_REQ_COOKIES},
     {"protocols", TW_REQ_PROTOCOLS},
 };
 
@@ -42,12 +41,23 @@ void twl_req_push(lua_State *L, twl_job *job) {
     handle->serial = job->serial;
 }
 
+int twl_req_push_argument(lua_State *L, void *arg) {
+    twl_req_push(L, arg);
+    return 1;
+}
+
+/* Once the scripts are stopped, the routes that the server knows are gone. */
+struct twl_route *twl_req_script_route(const tw_lua *lua, tw_req *req) {
+    return lua->is_stopped ? NULL : tw_route_data(tw_req_route(req));
+}
+
 static tw_req *self(lua_State *L, const char *what) {
     twl_handle *head = twl_handle_self(L, TWL_HANDLE_REQ, what);
     twl_job *job = head->pointer;
     if (job->serial != ((req_handle *)head)->serial || !job->req) {
-        twl_raise(L, "%s: a request is valid until its hook returned; take "
-                     "what you need from it",
+        twl_raise(L,
+                  "%s: a request is valid until its hook returned; take "
+                  "what you need from it",
                   what);
     }
     return job->req;
@@ -157,8 +167,7 @@ static int push_text(lua_State *L, tw_str text) {
 
 static int get_field(lua_State *L) {
     tw_req *req = self(L, "req");
-    const char *name =
-        lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : "?";
+    const char *name = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : "?";
     if (push_part(L, req, name)) {
         return 1;
     }

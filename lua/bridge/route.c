@@ -24,8 +24,8 @@ int twl_static_new(lua_State *L) {
     if (folder.len == 0 || strlen(folder.data) != folder.len) {
         return twl_raise(L, "tw.static: folder must be a path");
     }
-    twl_handle *handle = twl_handle_new(L, TWL_HANDLE_STATIC,
-                                        sizeof *handle + folder.len + 1);
+    twl_handle *handle =
+        twl_handle_new(L, TWL_HANDLE_STATIC, sizeof *handle + folder.len + 1);
     memcpy(handle + 1, folder.data, folder.len + 1);
     return 1;
 }
@@ -207,12 +207,12 @@ void twl_routes_take(lua_State *L, twl_gen *gen, int index) {
     twl_app *app = twl_app_at(L, index);
     twl_routes *routes = twl_handle_at(L, index, TWL_HANDLE_ROUTES);
     if (!app && !routes) {
-        luaL_error(L, "%s: the script must return tw.app{...} or "
+        luaL_error(L,
+                   "%s: the script must return tw.app{...} or "
                    "tw.routes{...}, not %s%s",
                    gen->lua->script,
                    lua_isnoneornil(L, index) ? "nothing" : "a ",
-                   lua_isnoneornil(L, index) ? ""
-                                             : twl_handle_name(L, index));
+                   lua_isnoneornil(L, index) ? "" : twl_handle_name(L, index));
         return;
     }
     gen->routes = app ? only_app(L, gen, app) : routes;

@@ -13,10 +13,10 @@
 typedef struct twl_route {
     twl_gen *gen;
     tw_route_kind kind;
-    twl_app *app;  /* SOCKET */
-    int handler;   /* HTTP */
-    char *folder;  /* STATIC, below the script's folder unless absolute */
-    char *method;  /* NULL: any */
+    twl_app *app; /* SOCKET */
+    int handler;  /* HTTP */
+    char *folder; /* STATIC, below the script's folder unless absolute */
+    char *method; /* NULL: any */
     char *pattern;
 } twl_route;
 

@@ -21,12 +21,11 @@ static const char real_key;
 /* --- the read-only environment ---------------------------------------- */
 
 static const char *const HIDDEN[] = {
-    "io",    "ffi",      "debug",   "jit",     "newproxy", "dofile",
+    "io",     "ffi",      "debug",   "jit",     "newproxy", "dofile",
     "module", "loadfile", "getfenv", "setfenv", "gcinfo",   NULL};
 
 static int read_undefined(lua_State *L) {
-    const char *name =
-        lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : "?";
+    const char *name = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : "?";
     for (const char *const *hidden = HIDDEN; *hidden != NULL; hidden++) {
         if (strcmp(name, *hidden) == 0) {
             return twl_raise(L, "'%s' is not available to scripts", name);
@@ -36,8 +35,7 @@ static int read_undefined(lua_State *L) {
 }
 
 static int write_global(lua_State *L) {
-    const char *name =
-        lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : "?";
+    const char *name = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : "?";
     return twl_raise(L,
                      "assignment to global '%s' (_G is read-only: declare it "
                      "local)",
@@ -124,9 +122,9 @@ static void remove_dangers(lua_State *L) {
     remove_names(L, "os", OS);
     remove_names(L, "string", STRING);
     /* The libraries have put themselves into what `require` calls loaded. */
-    static const char *const LOADED[] = {"jit",     "jit.opt",  "jit.util",
-                                         "jit.profile", "debug", "io",
-                                         "ffi",     "package",  "_G", NULL};
+    static const char *const LOADED[] = {
+        "jit", "jit.opt", "jit.util", "jit.profile", "debug",
+        "io",  "ffi",     "package",  "_G",          NULL};
     lua_getfield(L, LUA_REGISTRYINDEX, "_LOADED");
     for (const char *const *name = LOADED; *name != NULL; name++) {
         lua_pushnil(L);

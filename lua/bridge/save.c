@@ -52,8 +52,8 @@ static const twl_kind restore_kind = {
     .spec = {.name = "restore", .push = push_saved, .no_wait = "in restore"},
     .finish = finish};
 
-static int run(twl_app *app, twl_hook hook, const twl_kind *kind,
-               transfer *t, char *report) {
+static int run(twl_app *app, twl_hook hook, const twl_kind *kind, transfer *t,
+               char *report) {
     twl_job *job = twl_job_take(app->gen, kind);
     if (!job) {
         return TW_ENOMEM;

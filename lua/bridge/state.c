@@ -125,8 +125,7 @@ static void finish_migrate(twl_job *job, twl_status status) {
     }
     if (!job->app->ignores_errors) {
         static const char reason[] = "internal error";
-        tw_conn_close(job->conn, 1011,
-                      (tw_str){reason, sizeof reason - 1});
+        tw_conn_close(job->conn, 1011, (tw_str){reason, sizeof reason - 1});
     }
     free_state(m->state);
 }
@@ -176,8 +175,8 @@ static void carry(conn_state *state, twl_app *app) {
     twl_plain_options options = {
         .root = "state", .dropped = on_dropped, .arg = state};
     int ref;
-    int code = twl_plain_copy(from->gen->vm, state->ref, &options,
-                              app->gen->vm, &ref);
+    int code =
+        twl_plain_copy(from->gen->vm, state->ref, &options, app->gen->vm, &ref);
     if (code) {
         char id[TW_ID_TEXT];
         tw_conn_id(state->conn, id);
@@ -210,8 +209,7 @@ void twl_state_settle(tw_conn *conn, twl_app *app) {
 static void mark_held(twl_gen *gen, bool is_held) {
     for (twl_link *at = gen->jobs.next; at != &gen->jobs; at = at->next) {
         twl_job *job = TWL_OF(at, twl_job, node);
-        conn_state *state =
-            job->kind->is_conn ? tw_conn_data(job->conn) : NULL;
+        conn_state *state = job->kind->is_conn ? tw_conn_data(job->conn) : NULL;
         if (state) {
             state->is_held = is_held;
         }

@@ -34,9 +34,8 @@ static bool is_literal(const char *pattern, size_t len) {
     return true;
 }
 
-static int find_literal(lua_State *L, const char *s, size_t len,
-                        ptrdiff_t from, const char *wanted,
-                        size_t wanted_len) {
+static int find_literal(lua_State *L, const char *s, size_t len, ptrdiff_t from,
+                        const char *wanted, size_t wanted_len) {
     const char *at = memmem(s + from, len - (size_t)from, wanted, wanted_len);
     if (at == NULL) {
         lua_pushnil(L);

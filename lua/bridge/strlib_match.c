@@ -166,8 +166,7 @@ static bool item_takes(int c, const char *p, const char *end) {
     }
 }
 
-static bool takes(twl_match *m, const char *s, const char *p,
-                  const char *end) {
+static bool takes(twl_match *m, const char *s, const char *p, const char *end) {
     return s < m->subject_end && item_takes((byte)*s, p, end);
 }
 
@@ -315,8 +314,7 @@ static const char *walk(twl_match *m, const char *s, const char *p) {
         if (*p == '(') {
             bool is_position = p + 1 < m->pattern_end && p[1] == ')';
             return start_capture(m, s, p + (is_position ? 2 : 1),
-                                 is_position ? CAPTURE_POSITION
-                                             : CAPTURE_OPEN);
+                                 is_position ? CAPTURE_POSITION : CAPTURE_OPEN);
         }
         if (*p == ')') {
             return end_capture(m, s, p + 1);
@@ -399,8 +397,7 @@ void twl_match_push(const twl_match *m, int n, const char *start,
     }
 }
 
-int twl_match_push_all(const twl_match *m, const char *start,
-                       const char *end) {
+int twl_match_push_all(const twl_match *m, const char *start, const char *end) {
     int count = m->captures == 0 && start != NULL ? 1 : m->captures;
     luaL_checkstack(m->L, count, "too many captures");
     for (int i = 0; i < count; i++) {

@@ -26,7 +26,7 @@ typedef struct twl_task {
     task_phase phase;
     unsigned refs; /* its handle, and being not over */
     int fn;
-    int results; /* a table with `n`; or the failure's text */
+    int results;      /* a table with `n`; or the failure's text */
     twl_link waiters; /* jobs */
 } twl_task;
 
@@ -141,8 +141,7 @@ int twl_task_spawn(lua_State *L) {
     twl_arg_function(L, 1, what, "the task");
     twl_gen_check_live(L, what);
     lua_settop(L, 1);
-    twl_handle *handle =
-        twl_handle_new(L, TWL_HANDLE_TASK, sizeof *handle);
+    twl_handle *handle = twl_handle_new(L, TWL_HANDLE_TASK, sizeof *handle);
     lua_pushvalue(L, 1);
     int fn = twl_ref(L);
     twl_task *task = twl_zalloc(sizeof *task);
@@ -244,7 +243,8 @@ static bool cancel_task(twl_task *task) {
 }
 
 static int cancel(lua_State *L) {
-    twl_task *task = twl_handle_self(L, TWL_HANDLE_TASK, "task:cancel")->pointer;
+    twl_task *task =
+        twl_handle_self(L, TWL_HANDLE_TASK, "task:cancel")->pointer;
     twl_job *running = task->gen->lua->running;
     if (running && running == task->job) {
         return twl_raise(L, "task:cancel: a task cannot cancel itself");
@@ -275,10 +275,9 @@ static int get_field(lua_State *L) {
     lua_pushvalue(L, 2);
     lua_rawget(L, lua_upvalueindex(1));
     if (lua_isnil(L, -1)) {
-        return twl_names_raise(L, "task", "method", fields,
-                               lua_type(L, 2) == LUA_TSTRING
-                                   ? lua_tostring(L, 2)
-                                   : "?");
+        return twl_names_raise(
+            L, "task", "method", fields,
+            lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : "?");
     }
     return 1;
 }

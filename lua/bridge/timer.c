@@ -17,7 +17,7 @@ typedef struct twl_timer {
     tw_timer *clock; /* the core's, while one is set */
     char *name;      /* may be NULL */
     int fn;
-    unsigned refs; /* its handle, its run, and being not over */
+    unsigned refs;      /* its handle, its run, and being not over */
     uint64_t period_ms; /* 0: once */
     uint64_t due_ms;    /* the beat, without jitter */
     uint64_t first_ms;  /* from the start of the generation */
@@ -84,8 +84,8 @@ static void run(twl_timer *timer) {
         tw_server_count(server, TW_COUNTER_TIMER_SKIPS, 1);
         return;
     }
-    twl_job *job = twl_job_take(timer->gen, timer->period_ms ? &every_kind
-                                                            : &after_kind);
+    twl_job *job =
+        twl_job_take(timer->gen, timer->period_ms ? &every_kind : &after_kind);
     if (!job) {
         return;
     }
@@ -153,8 +153,7 @@ static twl_timer *find(const twl_gen *gen, const char *name) {
 /* The beat of the old namesake; where the new period is shorter, the last of
  * the beats that the new period has before it. */
 static void take_phase(twl_timer *timer, const twl_gen *old) {
-    twl_timer *before =
-        old && timer->name ? find(old, timer->name) : NULL;
+    twl_timer *before = old && timer->name ? find(old, timer->name) : NULL;
     if (!before || !before->due_ms || !timer->period_ms) {
         return;
     }
@@ -179,18 +178,19 @@ void twl_timers_stop(twl_gen *gen) {
 
 /* ---- for scripts -------------------------------------------------------- */
 
+static bool is_under_way(const twl_gen *gen) {
+    return gen->phase >= TWL_LIVE;
+}
+
 /* Pushes the handle; the function is argument 2. */
 static twl_timer *create(lua_State *L, const char *what, uint64_t ms) {
     twl_gen *gen = twl_gen_of(L);
-    if (gen->phase == TWL_RETIRING) {
-        twl_raise(L, "%s: this generation is old, its timers are over", what);
-    }
-    /* Those made before the switch start with it. */
-    if (gen->phase == TWL_LIVE) {
+    /* Those made before the switch start with it; those that a hook makes which
+     * finishes in the old generation live as long as that. */
+    if (is_under_way(gen)) {
         twl_gen_check_live(L, what);
     }
-    twl_handle *handle =
-        twl_handle_new(L, TWL_HANDLE_TIMER, sizeof *handle);
+    twl_handle *handle = twl_handle_new(L, TWL_HANDLE_TIMER, sizeof *handle);
     lua_pushvalue(L, 2);
     int fn = twl_ref(L);
     twl_timer *timer = twl_zalloc(sizeof *timer);
@@ -213,7 +213,7 @@ int twl_timer_after(lua_State *L) {
     double seconds = twl_arg_number(L, 1, what, "seconds", 0, TWL_MAX_SECONDS);
     twl_arg_function(L, 2, what, "the callback");
     twl_timer *timer = create(L, what, twl_seconds_to_ms(seconds));
-    if (timer->gen->phase == TWL_LIVE) {
+    if (is_under_way(timer->gen)) {
         start(timer);
     }
     return 1;
@@ -265,7 +265,7 @@ int twl_timer_every(lua_State *L) {
             return luaL_error(L, "out of memory");
         }
     }
-    if (timer->gen->phase == TWL_LIVE) {
+    if (is_under_way(timer->gen)) {
         start(timer);
     }
     return 1;
@@ -285,8 +285,7 @@ static int collect(lua_State *L) {
 }
 
 static int get_field(lua_State *L) {
-    const char *name =
-        lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : "?";
+    const char *name = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : "?";
     twl_handle_self(L, TWL_HANDLE_TIMER, "timer");
     if (strcmp(name, "cancel") != 0) {
         return twl_names_raise(L, "timer", "method", fields, name);

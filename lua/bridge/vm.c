@@ -41,9 +41,8 @@ static void *count_alloc(void *ud, void *block, size_t old_size, size_t size) {
             twl_budget_force_out(vm);
             return NULL;
         }
-        if (used > vm->pressure) {
+        if (used > vm->pressure && twl_budget_ask_collection(vm)) {
             vm->pressure = SIZE_MAX;
-            twl_budget_ask_collection(vm);
         }
     }
     void *moved = vm->lua_alloc(vm->lua_alloc_data, block, old_size, size);
@@ -266,7 +265,9 @@ int twl_vm_run_stage(twl_vm *vm, twl_stage *stage) {
     twl_stage *outer = vm->stage;
     vm->stage = stage;
     lua_rawgeti(vm->L, LUA_REGISTRYINDEX, vm->stage_ref);
-    lua_insert(vm->L, -1 - stage->values);
+    if (stage->values > 0) {
+        lua_insert(vm->L, -1 - stage->values);
+    }
     int status = lua_pcall(vm->L, stage->values, 0, 0);
     vm->stage = outer;
     return status;

@@ -16,7 +16,8 @@ void twl_bytes_deinit(twl_bytes *bytes) {
 
 int twl_bytes_reserve(twl_bytes *bytes, size_t more) {
     size_t wanted = bytes->len + more;
-    if (wanted <= bytes->_cap && (bytes->limit == 0 || wanted <= bytes->limit)) {
+    if (wanted <= bytes->_cap &&
+        (bytes->limit == 0 || wanted <= bytes->limit)) {
         return 0;
     }
     if (wanted < more || wanted > SIZE_MAX / 2 ||

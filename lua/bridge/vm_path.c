@@ -26,8 +26,8 @@ static size_t write_step(const twl_place *place, char *text) {
         return (size_t)snprintf(text, MAX_STEP, "[%.14g]", place->index);
     }
     char key[MAX_STEP - 8];
-    size_t len = place->key_len < sizeof key - 1 ? place->key_len
-                                                 : sizeof key - 1;
+    size_t len =
+        place->key_len < sizeof key - 1 ? place->key_len : sizeof key - 1;
     for (size_t i = 0; i < len; i++) {
         unsigned char c = (unsigned char)place->key[i];
         key[i] = c >= 0x20 && c < 0x7F ? (char)c : '?';

@@ -12,6 +12,11 @@
  * third takes what finalizers had kept. */
 enum { CYCLES_AFTER_DROP = 3 };
 
+/* LuaJIT repeats a step for every kilobyte that it lags behind, with nobody
+ * looking at the clock: after a drop that can be all of the heap, so the steps
+ * are made small (its default is 200). */
+enum { STEPMUL_AFTER_DROP = 10 };
+
 static twl_vm *active;
 
 /* Compiled code stays in use when the engine is merely off, and without the
@@ -83,6 +88,7 @@ static void clear_roots(lua_State *L, twl_stage *stage) {
     }
     lua_newtable(L);
     lua_replace(L, LUA_GLOBALSINDEX);
+    lua_gc(L, LUA_GCSETSTEPMUL, STEPMUL_AFTER_DROP);
 }
 
 int twl_vm_drop(twl_vm *vm) {

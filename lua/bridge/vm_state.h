@@ -44,13 +44,14 @@ struct twl_vm {
     void *lua_alloc_data;
     size_t used;
     size_t limit;
-    size_t pressure; /* a full collection is due above this */
+    size_t pressure; /* a full collection is due above this; SIZE_MAX: it has
+                        been asked for */
     bool has_grace;  /* a report is being made: a little more is allowed */
     bool is_collecting;
     bool is_frozen;
     bool is_dropped;
     bool jit_on;
-    int stage_ref; /* the C function that runs stages */
+    int stage_ref;    /* the C function that runs stages */
     twl_stage *stage; /* the one that starts */
     twl_call *current;
     twl_call *pool;

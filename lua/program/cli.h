@@ -8,7 +8,7 @@
 /* What the command line said besides options. */
 typedef struct twp_line {
     const char *operand; /* SCRIPT.lua, or NULL */
-    const char *help;    /* "" for --help, "markdown" for --help=markdown, NULL */
+    const char *help; /* "" for --help, "markdown" for --help=markdown, NULL */
     bool wants_version;
 } twp_line;
 

@@ -53,6 +53,11 @@ static void complain_unknown(const argument *arg, unsigned commands,
     }
 }
 
+/* Whether the next argument is this one's value. */
+static bool is_value(const argument *arg, const char *next) {
+    return arg->value == NULL && next != NULL && strncmp(next, "--", 2) != 0;
+}
+
 /* Answers how many of the following arguments the option took. */
 static int set_option(twp_settings *settings, int id, const argument *arg,
                       const char *next, twp_text *problems) {
@@ -61,7 +66,7 @@ static int set_option(twp_settings *settings, int id, const argument *arg,
     int taken = 0;
     if (text == NULL && option->kind == TWP_SWITCH) {
         text = "true";
-    } else if (text == NULL && next != NULL && strncmp(next, "--", 2) != 0) {
+    } else if (is_value(arg, next)) {
         text = next;
         taken = 1;
     }
@@ -71,8 +76,8 @@ static int set_option(twp_settings *settings, int id, const argument *arg,
         return 0;
     }
     twp_why why;
-    const char *wrong =
-        twp_settings_set(settings, (twp_option_id)id, TWP_FROM_FLAG, text, &why);
+    const char *wrong = twp_settings_set(settings, (twp_option_id)id,
+                                         TWP_FROM_FLAG, text, &why);
     if (wrong != NULL) {
         twp_text_printf(problems, "--%s '%s': %s\n", option->flag, text, wrong);
     }
@@ -97,6 +102,7 @@ static int read_long(twp_settings *settings, unsigned commands,
     } else if (is_reserved(&arg)) {
         twp_text_printf(problems, "--%.*s is not available in this version\n",
                         (int)arg.len, arg.name);
+        return is_named(&arg, "redis") && is_value(&arg, next);
     } else {
         complain_unknown(&arg, commands, problems);
     }
@@ -118,8 +124,9 @@ static void read_operand(const char *text, const char *operand_name,
     if (operand_name == NULL) {
         twp_text_printf(problems, "unexpected argument '%s'\n", text);
     } else if (line->operand != NULL) {
-        twp_text_printf(problems, "unexpected argument '%s': one %s is enough\n",
-                        text, operand_name);
+        twp_text_printf(problems,
+                        "unexpected argument '%s': one %s is enough\n", text,
+                        operand_name);
     } else {
         line->operand = text;
     }

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "config.h"
 
+#include <errno.h>
 #include <jansson.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "nearest.h"
 #include "tidewire/lua_config.h"
@@ -65,11 +68,12 @@ static const char *find_nearest(const char *group, const char *key,
         char name[PATH_SIZE];
         const char *path = twp_options[i].path;
         size_t own = path != NULL ? group_len(path) : 0;
-        if (path == NULL || (len > 0 && (own != len ||
-                                         strncmp(path, group, len) != 0))) {
+        if (path == NULL ||
+            (len > 0 && (own != len || strncmp(path, group, len) != 0))) {
             continue;
         }
-        snprintf(name, sizeof name, "%.*s", len == 0 && own > 0 ? (int)own : 127,
+        snprintf(name, sizeof name, "%.*s",
+                 len == 0 && own > 0 ? (int)own : 127,
                  len > 0 ? path + len + 1 : path);
         if (twp_nearest_offer(&nearest, name)) {
             snprintf(out, PATH_SIZE, "%s", name);
@@ -187,7 +191,8 @@ static void take_group(const taking *t, const char *group, json_t *json);
 
 static void take_key(const taking *t, const char *group, const char *key,
                      json_t *json) {
-    char *path = *group != '\0' ? twp_print("%s.%s", group, key) : twp_copy(key);
+    char *path =
+        *group != '\0' ? twp_print("%s.%s", group, key) : twp_copy(key);
     int id = twp_option_by_path(path);
     twp_why why;
     if (id >= 0) {
@@ -233,6 +238,10 @@ void twp_config_read(twp_settings *settings, const char *path,
                      twp_text *problems) {
     char report[TW_REPORT_MAX];
     char *json;
+    if (access(path, R_OK) != 0) {
+        twp_text_printf(problems, "%s: %s\n", path, strerror(errno));
+        return;
+    }
     if (tw_lua_read_config(path, &json, report) != 0) {
         twp_text_printf(problems, "%s\n", report);
         return;

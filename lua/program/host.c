@@ -46,7 +46,8 @@ char *twp_library_dir(void) {
 
 /* Each key of the free table becomes a value of its own. */
 static void add_values(twp_lua *lua, const char *json) {
-    json_t *table = json != NULL ? json_loads(json, JSON_ALLOW_NUL, NULL) : NULL;
+    json_t *table =
+        json != NULL ? json_loads(json, JSON_ALLOW_NUL, NULL) : NULL;
     if (table == NULL) {
         return;
     }
@@ -57,8 +58,7 @@ static void add_values(twp_lua *lua, const char *json) {
     json_object_foreach(table, key, value) {
         char *text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
         if (text != NULL) {
-            lua->values[lua->config.value_count++] =
-                (tw_lua_value){key, text};
+            lua->values[lua->config.value_count++] = (tw_lua_value){key, text};
         }
     }
     lua->config.values = lua->values;
@@ -99,9 +99,9 @@ void twp_lua_deinit(twp_lua *lua) {
 
 const char *twp_script(const twp_settings *settings, const char *operand,
                        int *status) {
-    const char *script =
-        operand != NULL ? operand
-                        : twp_settings_text(settings, TWP_SCRIPT_OPTION);
+    const char *script = operand != NULL
+                             ? operand
+                             : twp_settings_text(settings, TWP_SCRIPT_OPTION);
     if (script == NULL) {
         fprintf(stderr, "tidewire: which script? (tidewire [run] [options] "
                         "SCRIPT.lua, see tidewire --help)\n");
@@ -139,8 +139,8 @@ static void fill_limits(tw_config *config, const twp_settings *settings) {
     SIZE(publish_budget_bytes, TWP_PUBLISH_BUDGET);
     SIZE(delivery_budget_bytes, TWP_DELIVERY_BUDGET);
     SIZE(read_turn_bytes, TWP_READ_TURN);
-    config->read_turn_frames = (uint32_t)twp_settings_number(
-        settings, TWP_READ_TURN_FRAMES_OPTION, 0);
+    config->read_turn_frames =
+        (uint32_t)twp_settings_number(settings, TWP_READ_TURN_FRAMES_OPTION, 0);
 #undef SIZE
 #undef TIME
 }
@@ -168,8 +168,8 @@ void twp_master_fill(tw_master_config *config, const twp_settings *settings,
                    .log = twp_log_write,
                    .log_arg = log,
                    .log_level = log->level},
-        .workers = (uint32_t)twp_settings_number(settings, TWP_WORKERS_OPTION,
-                                                 0),
+        .workers =
+            (uint32_t)twp_settings_number(settings, TWP_WORKERS_OPTION, 0),
         .admin = admin_of(settings),
         .admin_token = twp_settings_text(settings, TWP_ADMIN_TOKEN_OPTION),
         .runtime_dir = twp_settings_text(settings, TWP_RUNTIME_DIR_OPTION),

@@ -3,13 +3,14 @@
  * One record is one line and one write(2): the processes of a server share the
  * descriptor, and lines must not mix. Formats:
  *
- *   logfmt   time=2030-01-02T03:04:05.678Z level=info msg="..." worker=0 pid=7 k=v
- *   json     {"time":"...","level":"info","msg":"...","worker":0,"pid":7,"k":"v"}
+ *   logfmt   time=2030-01-02T03:04:05.678Z level=info msg="..." worker=0 pid=7
+ * k=v json {"time":"...","level":"info","msg":"...","worker":0,"pid":7,"k":"v"}
  *   people   03:04:05.678 INFO  [0] ...  k=v      coloured; on a terminal
  *
  * `worker` is there in workers only. Fields of a record called time, level or
  * msg get a "_" behind; those called worker or pid (the master's records speak
- * of its children) stand in place of the process's own. No control character
+ * of its children) stand in place of the process's own. Of two fields of one name
+ * the first is shown: a script's `user` before that of its connection. No control character
  * gets through, so that nothing a client sends can forge a line or move a
  * terminal's cursor; what is not UTF-8 is shown as \xNN, in JSON as U+FFFD.
  *
@@ -64,6 +65,9 @@ void twp_log_format_json(twp_text *out, const twp_record *record);
  * traceback) follow indented. */
 void twp_log_format_people(twp_text *out, const twp_record *record,
                            bool has_colour);
+
+/* Whether a field before the ith has the same name. */
+bool twp_log_is_repeated(const twp_record *record, size_t i);
 
 const char *twp_log_level_name(tw_log_level level);
 

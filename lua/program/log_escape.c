@@ -26,8 +26,8 @@ static rune read_rune(const unsigned char *s) {
         return (rune){2, (s[0] & 0x1Fu) << 6 | (s[1] & 0x3Fu), true};
     }
     if ((s[0] & 0xF0) == 0xE0 && is_tail(s[1]) && is_tail(s[2])) {
-        unsigned code = (s[0] & 0x0Fu) << 12 | (s[1] & 0x3Fu) << 6 |
-                        (s[2] & 0x3Fu);
+        unsigned code =
+            (s[0] & 0x0Fu) << 12 | (s[1] & 0x3Fu) << 6 | (s[2] & 0x3Fu);
         bool is_good = code >= 0x800 && (code < 0xD800 || code > 0xDFFF);
         return is_good ? (rune){3, code, true} : bad;
     }

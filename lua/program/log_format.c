@@ -29,6 +29,15 @@ static bool has_field(const twp_record *record, const char *key) {
     return false;
 }
 
+bool twp_log_is_repeated(const twp_record *record, size_t i) {
+    for (size_t before = 0; before < i; before++) {
+        if (strcmp(record->fields[before].key, record->fields[i].key) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* "_" behind the names that every record has, "" otherwise. */
 static const char *suffix_of(const char *key) {
     bool is_ours = strcmp(key, "time") == 0 || strcmp(key, "level") == 0 ||
@@ -83,6 +92,9 @@ void twp_log_format_logfmt(twp_text *out, const twp_record *record) {
     }
     for (size_t i = 0; i < record->count; i++) {
         const tw_log_field *field = &record->fields[i];
+        if (twp_log_is_repeated(record, i)) {
+            continue;
+        }
         twp_text_puts(out, " ");
         add_key(out, field->key);
         twp_text_printf(out, "%s=", suffix_of(field->key));
@@ -102,8 +114,8 @@ static void add_string(twp_text *out, const char *text, const char *suffix) {
 void twp_log_format_json(twp_text *out, const twp_record *record) {
     twp_text_puts(out, "{\"time\":\"");
     add_time(out, record->time_ms);
-    twp_text_printf(out, "\",\"level\":\"%s\",\"msg\":",
-                    twp_log_level_name(record->level));
+    twp_text_printf(
+        out, "\",\"level\":\"%s\",\"msg\":", twp_log_level_name(record->level));
     add_string(out, record->message, "");
     if (record->worker >= 0 && !has_field(record, "worker")) {
         twp_text_printf(out, ",\"worker\":%d", record->worker);
@@ -113,6 +125,9 @@ void twp_log_format_json(twp_text *out, const twp_record *record) {
     }
     for (size_t i = 0; i < record->count; i++) {
         const tw_log_field *field = &record->fields[i];
+        if (twp_log_is_repeated(record, i)) {
+            continue;
+        }
         twp_text_puts(out, ",");
         add_string(out, field->key, suffix_of(field->key));
         twp_text_puts(out, ":");

@@ -30,10 +30,9 @@ static void add_head(twp_text *out, const twp_record *record, const style *s) {
     char text[16];
     localtime_r(&seconds, &tm);
     strftime(text, sizeof text, "%H:%M:%S", &tm);
-    twp_text_printf(out, "%s%s.%03d%s %s%s%s ", s->dim, text,
-                    (int)(record->time_ms % 1000), s->end,
-                    s->level[record->level], level_names[record->level],
-                    s->end);
+    twp_text_printf(
+        out, "%s%s.%03d%s %s%s%s ", s->dim, text, (int)(record->time_ms % 1000),
+        s->end, s->level[record->level], level_names[record->level], s->end);
     if (record->worker >= 0) {
         twp_text_printf(out, "%s[%d]%s ", s->dim, record->worker, s->end);
     }
@@ -84,7 +83,8 @@ void twp_log_format_people(twp_text *out, const twp_record *record,
     add_head(out, record, s);
     const char *rest = add_message(out, record->message);
     for (size_t i = 0; i < record->count; i++) {
-        if (!is_multiline(&record->fields[i])) {
+        if (!is_multiline(&record->fields[i]) &&
+            !twp_log_is_repeated(record, i)) {
             add_field(out, &record->fields[i], s);
         }
     }
@@ -92,7 +92,7 @@ void twp_log_format_people(twp_text *out, const twp_record *record,
     add_lines(out, rest);
     for (size_t i = 0; i < record->count; i++) {
         const tw_log_field *field = &record->fields[i];
-        if (is_multiline(field)) {
+        if (is_multiline(field) && !twp_log_is_repeated(record, i)) {
             twp_text_printf(out, "  %s", s->key);
             twp_escape_people(out, field->key);
             twp_text_printf(out, "%s\n", s->end);

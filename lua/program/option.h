@@ -42,7 +42,8 @@ enum { TWP_RUN = 1, TWP_CHECK = 2, TWP_ASK = 4, TWP_STATUS = 8 };
       "Address of /metrics, /health, /ready and /api/status, or \"off\"")      \
     X(ADMIN_TOKEN, "admin_token", NULL, TWP_TEXT, TWP_RUN, 0, 0, "none",       \
       "TOKEN",                                                                 \
-      "Bearer token that lets requests to the admin address reload and drain; "\
+      "Bearer token that lets requests to the admin address reload and "       \
+      "drain; "                                                                \
       "without one only the Unix socket does")                                 \
     X(SCRIPT, "script", NULL, TWP_PATH, TWP_RUN | TWP_CHECK, 0, 0, "none",     \
       "FILE", "Main script, when the command line names none")                 \
@@ -51,12 +52,13 @@ enum { TWP_RUN = 1, TWP_CHECK = 2, TWP_ASK = 4, TWP_STATUS = 8 };
     X(RUNTIME_DIR, "runtime_dir", "runtime-dir", TWP_PATH,                     \
       TWP_RUN | TWP_ASK | TWP_STATUS, 0, 0, "below $XDG_RUNTIME_DIR or /tmp",  \
       "DIR",                                                                   \
-      "Folder of the server's sockets, mode 0700; names the server to reload, "\
+      "Folder of the server's sockets, mode 0700; names the server to "        \
+      "reload, "                                                               \
       "drain and status")                                                      \
     X(LOG_LEVEL, "log.level", "log-level", TWP_CHOICE, TWP_RUN | TWP_CHECK, 0, \
       0, "info", "debug|info|warn|error", "What is logged, to standard error") \
-    X(LOG_FORMAT, "log.format", "log-format", TWP_CHOICE,                      \
-      TWP_RUN | TWP_CHECK, 0, 0, "auto", "logfmt|json|auto",                   \
+    X(LOG_FORMAT, "log.format", "log-format", TWP_CHOICE, TWP_RUN | TWP_CHECK, \
+      0, 0, "auto", "logfmt|json|auto",                                        \
       "How; auto is for people on a terminal and logfmt elsewhere")            \
     X(DRAIN, "drain", "drain", TWP_SECONDS, TWP_RUN, 0.001, 86400, "10s",      \
       "TIME", "Time for a drain; then connections are cut")                    \
@@ -93,7 +95,8 @@ enum { TWP_RUN = 1, TWP_CHECK = 2, TWP_ASK = 4, TWP_STATUS = 8 };
 
 #define TWP_LIMIT_OPTIONS(X)                                                   \
     X(MAX_CONNECTIONS, "limits.max_connections", NULL, TWP_COUNT, TWP_RUN, 1,  \
-      1e7, "1000000", "N", "Connections of the whole server; more are refused")\
+      1e7, "1000000", "N",                                                     \
+      "Connections of the whole server; more are refused")                     \
     X(MAX_CONNECTIONS_PER_ADDRESS, "limits.max_connections_per_address", NULL, \
       TWP_COUNT, TWP_RUN, 0, 1e7, "0", "N",                                    \
       "Connections of one IP address to one worker; 0 is unlimited")           \

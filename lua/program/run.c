@@ -69,7 +69,8 @@ static void add_banner(twp_text *out, const tw_ready *ready) {
     snprintf(text, sizeof text, "%u worker%s, master %d", ready->workers,
              ready->workers == 1 ? "" : "s", (int)getpid());
     twp_text_printf(out, "\n  %sTidewire " TW_VERSION "%s\n\n",
-                    has_colour ? "\033[1;36m" : "", has_colour ? "\033[0m" : "");
+                    has_colour ? "\033[1;36m" : "",
+                    has_colour ? "\033[0m" : "");
     add_row(out, "open", urls.data != NULL ? urls.data : "");
     add_row(out, "running", text);
     if (*ready->admin != '\0') {
@@ -118,8 +119,7 @@ static void leave_default_admin(tw_master_config *config) {
                                   .sin_addr = {htonl(INADDR_LOOPBACK)}};
     int on = 1, fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-    if (fd >= 0 &&
-        bind(fd, (struct sockaddr *)&address, sizeof address) != 0 &&
+    if (fd >= 0 && bind(fd, (struct sockaddr *)&address, sizeof address) != 0 &&
         errno == EADDRINUSE) {
         tw_log_field fields[] = {{"address", config->admin},
                                  {"instead", "--admin ADDR:PORT"}};

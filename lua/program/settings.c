@@ -49,9 +49,8 @@ typedef struct unit {
 } unit;
 
 static const unit byte_units[] = {
-    {"", 1},      {"B", 1},     {"KiB", 1024}, {"MiB", 1 << 20},
-    {"GiB", 1 << 30}, {"kB", 1e3}, {"MB", 1e6},   {"GB", 1e9},
-    {NULL, 0}};
+    {"", 1},     {"B", 1},    {"KiB", 1024}, {"MiB", 1 << 20}, {"GiB", 1 << 30},
+    {"kB", 1e3}, {"MB", 1e6}, {"GB", 1e9},   {NULL, 0}};
 static const unit second_units[] = {{"", 1},   {"ms", 0.001}, {"s", 1},
                                     {"m", 60}, {"h", 3600},   {NULL, 0}};
 static const unit no_units[] = {{"", 1}, {NULL, 0}};
@@ -157,16 +156,15 @@ static const char *check_text(const twp_option *option, const char *text,
 }
 
 static const char *set_text(twp_settings *settings, twp_option_id id,
-                            twp_source source, const char *text,
-                            twp_why *why) {
+                            twp_source source, const char *text, twp_why *why) {
     const char *wrong = check_text(&twp_options[id], text, why);
     twp_value *value = wrong == NULL ? claim(settings, id, source) : NULL;
     if (value == NULL) {
         return wrong;
     }
     if (twp_options[id].kind == TWP_LIST) {
-        value->list = twp_grow(value->list,
-                               (value->count + 1) * sizeof *value->list);
+        value->list =
+            twp_grow(value->list, (value->count + 1) * sizeof *value->list);
         value->list[value->count++] = twp_copy(text);
     } else {
         free(value->text);
@@ -231,8 +229,7 @@ const char *twp_settings_text(const twp_settings *settings, twp_option_id id) {
 
 double twp_settings_number(const twp_settings *settings, twp_option_id id,
                            double unset) {
-    return twp_settings_has(settings, id) ? settings->values[id].number
-                                          : unset;
+    return twp_settings_has(settings, id) ? settings->values[id].number : unset;
 }
 
 bool twp_settings_is_on(const twp_settings *settings, twp_option_id id,

@@ -31,7 +31,6 @@ void twp_text_write(const twp_text *text, int fd);
 void *twp_alloc(size_t size);
 void *twp_grow(void *block, size_t size);
 char *twp_copy(const char *text);
-char *twp_print(const char *format, ...)
-    __attribute__((format(printf, 1, 2)));
+char *twp_print(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 #endif

@@ -526,8 +526,8 @@ int tw_conn_unsubscribe(tw_conn *conn, tw_str channel) {
     }
     for (size_t i = 0; i < conn->channel_count; i++) {
         if (strcmp(conn->channels[i], name) == 0) {
-            memcpy(conn->channels[i],
-                   conn->channels[--conn->channel_count], 64);
+            memcpy(conn->channels[i], conn->channels[--conn->channel_count],
+                   64);
             return 0;
         }
     }
@@ -724,8 +724,7 @@ static const char *fake_library(void) {
     static char path[512];
     const char *slash = strrchr(__FILE__, '/');
     int len = slash ? (int)(slash - __FILE__) : 1;
-    snprintf(path, sizeof path, "%.*s/../../lua", len,
-             slash ? __FILE__ : ".");
+    snprintf(path, sizeof path, "%.*s/../../lua", len, slash ? __FILE__ : ".");
     return path;
 }
 

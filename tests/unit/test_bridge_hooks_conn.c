@@ -9,10 +9,10 @@ static int fake_open(tw_conn *conn, tw_req *req) {
 
 static void a_message_is_echoed_as_it_came(void **state) {
     (void)state;
-    tw_server *server = fake_start(
-        "return tw.app { on_message = function(conn, msg)\n"
-        "  assert(conn:send(msg))\n"
-        "end }");
+    tw_server *server =
+        fake_start("return tw.app { on_message = function(conn, msg)\n"
+                   "  assert(conn:send(msg))\n"
+                   "end }");
     tw_conn *conn = fake_connect(server, "/*");
     assert_int_equal(fake_message(conn, "hello"), TW_DONE);
     assert_string_equal(fake_last_sent(conn), "hello");
@@ -22,8 +22,8 @@ static void a_message_is_echoed_as_it_came(void **state) {
 
 static void absent_hooks_are_not_in_the_mask(void **state) {
     (void)state;
-    tw_server *server = fake_start(
-        "return tw.app { on_message = print, on_alarm = print }");
+    tw_server *server =
+        fake_start("return tw.app { on_message = print, on_alarm = print }");
     assert_int_equal(fake_route(server, "/*")->config.hooks,
                      TW_HOOK_MESSAGE | TW_HOOK_ALARM);
     fake_free(server);
@@ -80,18 +80,18 @@ static void a_message_shows_its_data(void **state) {
     fake_free(server);
 }
 
-static void a_message_kept_beyond_its_hook_raises_and_a_copy_does_not(
-    void **state) {
+static void
+a_message_kept_beyond_its_hook_raises_and_a_copy_does_not(void **state) {
     (void)state;
-    tw_server *server = fake_start(
-        "local kept, copy\n"
-        "return tw.app { on_message = function(conn, msg)\n"
-        "  if kept then\n"
-        "    conn:send(select(2, pcall(conn.send, conn, kept)))\n"
-        "    conn:send(copy)\n"
-        "  end\n"
-        "  kept, copy = msg, msg:keep()\n"
-        "end }");
+    tw_server *server =
+        fake_start("local kept, copy\n"
+                   "return tw.app { on_message = function(conn, msg)\n"
+                   "  if kept then\n"
+                   "    conn:send(select(2, pcall(conn.send, conn, kept)))\n"
+                   "    conn:send(copy)\n"
+                   "  end\n"
+                   "  kept, copy = msg, msg:keep()\n"
+                   "end }");
     tw_conn *conn = fake_connect(server, "/*");
     fake_message(conn, "first");
     fake_message(conn, "second");
@@ -102,13 +102,13 @@ static void a_message_kept_beyond_its_hook_raises_and_a_copy_does_not(
 
 static void a_message_lives_through_waits(void **state) {
     (void)state;
-    tw_server *server = fake_start(
-        "return tw.app { on_message = function(conn, msg)\n"
-        "  tw.sleep(1)\n"
-        "  conn:send(msg)\n"
-        "  tw.sleep(1)\n"
-        "  conn:send(msg.data)\n"
-        "end }");
+    tw_server *server =
+        fake_start("return tw.app { on_message = function(conn, msg)\n"
+                   "  tw.sleep(1)\n"
+                   "  conn:send(msg)\n"
+                   "  tw.sleep(1)\n"
+                   "  conn:send(msg.data)\n"
+                   "end }");
     tw_conn *conn = fake_connect(server, "/*");
     assert_int_equal(fake_message(conn, "hello"), TW_LATER);
     assert_int_equal(server->gauges[TW_GAUGE_WAITING_HOOKS], 1);
@@ -125,12 +125,12 @@ static void a_message_lives_through_waits(void **state) {
 
 static void a_connection_has_one_handle_while_it_is_referenced(void **state) {
     (void)state;
-    tw_server *server = fake_start(
-        "local first\n"
-        "return tw.app { on_message = function(conn, msg)\n"
-        "  first = first or conn\n"
-        "  conn:send(tostring(first == conn) .. conn.id)\n"
-        "end }");
+    tw_server *server =
+        fake_start("local first\n"
+                   "return tw.app { on_message = function(conn, msg)\n"
+                   "  first = first or conn\n"
+                   "  conn:send(tostring(first == conn) .. conn.id)\n"
+                   "end }");
     tw_conn *conn = fake_connect(server, "/*");
     tw_conn *other = fake_connect(server, "/*");
     fake_message(conn, "x");
@@ -190,13 +190,13 @@ static void unknown_and_reserved_fields_of_a_connection_raise(void **state) {
 
 static void subscribe_waits_until_the_home_confirms(void **state) {
     (void)state;
-    tw_server *server = fake_start(
-        "return tw.app { on_open = function(conn, req)\n"
-        "  local ok, err = conn:subscribe('room:1')\n"
-        "  conn:send(ok and 'in' or err.code)\n"
-        "  conn:send(table.concat(conn:channels(), ','))\n"
-        "  conn:send(tostring(conn:subscribed('room:1')))\n"
-        "end }");
+    tw_server *server =
+        fake_start("return tw.app { on_open = function(conn, req)\n"
+                   "  local ok, err = conn:subscribe('room:1')\n"
+                   "  conn:send(ok and 'in' or err.code)\n"
+                   "  conn:send(table.concat(conn:channels(), ','))\n"
+                   "  conn:send(tostring(conn:subscribed('room:1')))\n"
+                   "end }");
     tw_conn *conn = fake_connect(server, "/*");
     tw_req req = {.server = server, .refs = 1};
     assert_int_equal(fake_open(conn, &req), TW_LATER);
@@ -214,11 +214,11 @@ static void subscribe_waits_until_the_home_confirms(void **state) {
 
 static void a_refused_subscribe_gives_an_error(void **state) {
     (void)state;
-    tw_server *server = fake_start(
-        "return tw.app { on_message = function(conn)\n"
-        "  local ok, err = conn:subscribe('a')\n"
-        "  conn:send(ok and 'in' or err.code)\n"
-        "end }");
+    tw_server *server =
+        fake_start("return tw.app { on_message = function(conn)\n"
+                   "  local ok, err = conn:subscribe('a')\n"
+                   "  conn:send(ok and 'in' or err.code)\n"
+                   "end }");
     tw_conn *conn = fake_connect(server, "/*");
     conn->subscribe_error = TW_ELIMIT;
     assert_int_equal(fake_message(conn, "x"), TW_DONE);
@@ -232,14 +232,14 @@ static void a_refused_subscribe_gives_an_error(void **state) {
 
 static void a_hook_waits_for_its_limit_only(void **state) {
     (void)state;
-    tw_server *server = fake_start(
-        "return tw.app { on_message = function(conn)\n"
-        "  tw.sleep(20)\n"
-        "  local ok, err = conn:subscribe('a')\n"
-        "  conn:send(err.code)\n"
-        "  ok, err = tw.sleep(1)\n"
-        "  conn:send(err.code)\n"
-        "end }");
+    tw_server *server =
+        fake_start("return tw.app { on_message = function(conn)\n"
+                   "  tw.sleep(20)\n"
+                   "  local ok, err = conn:subscribe('a')\n"
+                   "  conn:send(err.code)\n"
+                   "  ok, err = tw.sleep(1)\n"
+                   "  conn:send(err.code)\n"
+                   "end }");
     tw_conn *conn = fake_connect(server, "/*");
     fake_message(conn, "x");
     fake_advance(server, 20001);
@@ -280,10 +280,10 @@ static void a_refused_open_closes_with_the_reason(void **state) {
 
 static void a_raising_hook_is_reported_and_closes(void **state) {
     (void)state;
-    tw_server *server = fake_start(
-        "return tw.app { on_message = function(conn)\n"
-        "  error('broken')\n"
-        "end }");
+    tw_server *server =
+        fake_start("return tw.app { on_message = function(conn)\n"
+                   "  error('broken')\n"
+                   "end }");
     tw_conn *conn = fake_connect(server, "/*");
     fake_message(conn, "x");
     assert_int_equal(conn->close_code, 1011);
@@ -313,11 +313,11 @@ static void errors_ignore_keeps_the_connection(void **state) {
 
 static void a_hook_over_its_budget_ends_with_its_own_counter(void **state) {
     (void)state;
-    tw_server *server = fake_start(
-        "return tw.app { on_message = function(conn)\n"
-        "  pcall(function() while true do end end)\n"
-        "  conn:send('survived')\n"
-        "end }");
+    tw_server *server =
+        fake_start("return tw.app { on_message = function(conn)\n"
+                   "  pcall(function() while true do end end)\n"
+                   "  conn:send('survived')\n"
+                   "end }");
     tw_conn *conn = fake_connect(server, "/*");
     fake_message(conn, "x");
     assert_int_equal(conn->sent_count, 0);
@@ -344,7 +344,8 @@ static void closing_shows_code_reason_state_and_channels(void **state) {
     fake_message(conn, "bob");
     fake_confirm(conn, 0);
     fake_close(conn, 1006, "lost");
-    assert_string_equal(fake_last_published(server), "bob1006losta" "nil");
+    assert_string_equal(fake_last_published(server), "bob1006losta"
+                                                     "nil");
     fake_gone(conn);
     fake_free(server);
 }
@@ -372,12 +373,12 @@ static void slow_reports_and_alarms_reach_their_hooks(void **state) {
 
 static void login_sets_the_user_once(void **state) {
     (void)state;
-    tw_server *server = fake_start(
-        "return tw.app { on_message = function(conn)\n"
-        "  assert(conn:login('bob', { name = 'Bob' }))\n"
-        "  local ok, err = conn:login('eve')\n"
-        "  conn:send(conn.user .. conn.info.name .. err.code)\n"
-        "end }");
+    tw_server *server =
+        fake_start("return tw.app { on_message = function(conn)\n"
+                   "  assert(conn:login('bob', { name = 'Bob' }))\n"
+                   "  local ok, err = conn:login('eve')\n"
+                   "  conn:send(conn.user .. conn.info.name .. err.code)\n"
+                   "end }");
     tw_conn *conn = fake_connect(server, "/*");
     fake_message(conn, "x");
     assert_string_equal(fake_last_sent(conn), "bobBobexists");

@@ -80,13 +80,12 @@ static void each_result_of_on_upgrade_has_its_answer(void **state) {
 
 static void on_upgrade_may_wait(void **state) {
     (void)state;
-    tw_server *server = fake_start(
-        "return tw.app { on_upgrade = function(req)\n"
-        "  tw.sleep(1)\n"
-        "  return { user = req.headers.token }\n"
-        "end }");
-    static const char *pairs[][3] = {{"h", "token", "bob"},
-                                     {NULL, NULL, NULL}};
+    tw_server *server =
+        fake_start("return tw.app { on_upgrade = function(req)\n"
+                   "  tw.sleep(1)\n"
+                   "  return { user = req.headers.token }\n"
+                   "end }");
+    static const char *pairs[][3] = {{"h", "token", "bob"}, {NULL, NULL, NULL}};
     tw_req req = {.pairs = pairs};
     upgrade(server, &req, "/*");
     assert_false(req.is_answered);
@@ -117,8 +116,8 @@ static void a_request_shows_its_parts(void **state) {
         {"c", "c", "one"},  {"c", "c", "two"},   {"s", "chat", ""},
         {NULL, NULL, NULL},
     };
-    tw_req req = {.method = "POST", .path = "/a", .pairs = pairs,
-                  .body = "{\"z\":9}"};
+    tw_req req = {
+        .method = "POST", .path = "/a", .pairs = pairs, .body = "{\"z\":9}"};
     request(server, &req, "/a");
     assert_string_equal(fake_log_text, "");
     assert_string_equal(req.body_out.text,

@@ -4,8 +4,7 @@
 
 static void an_unknown_hook_names_the_nearest_and_its_place(void **state) {
     (void)state;
-    const char *report =
-        fake_refusal("\nreturn tw.app { on_mesage = print }");
+    const char *report = fake_refusal("\nreturn tw.app { on_mesage = print }");
     assert_has(report, "app.lua:3: unknown hook 'on_mesage' "
                        "(did you mean 'on_message'?)");
 }

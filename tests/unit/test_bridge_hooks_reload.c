@@ -4,9 +4,9 @@
 
 static void new_hooks_run_in_the_new_generation(void **state) {
     (void)state;
-    tw_server *server = fake_start(
-        "return tw.app { on_message = function(conn)\n"
-        "  conn:send('old' .. tw.generation) end }");
+    tw_server *server =
+        fake_start("return tw.app { on_message = function(conn)\n"
+                   "  conn:send('old' .. tw.generation) end }");
     tw_conn *conn = fake_connect(server, "/*");
     fake_message(conn, "x");
     fake_reload(server, "return tw.app { on_message = function(conn)\n"
@@ -45,12 +45,11 @@ static void a_script_that_does_not_load_changes_nothing(void **state) {
 
 static void state_goes_over_at_the_next_hook_or_in_idle_turns(void **state) {
     (void)state;
-    const char *script =
-        "return tw.app { on_message = function(conn, msg)\n"
-        "  local s = conn.state\n"
-        "  s.n = (s.n or 0) + 1\n"
-        "  s.fn = function() end\n"
-        "  conn:send(s.n .. tw.generation) end }";
+    const char *script = "return tw.app { on_message = function(conn, msg)\n"
+                         "  local s = conn.state\n"
+                         "  s.n = (s.n or 0) + 1\n"
+                         "  s.fn = function() end\n"
+                         "  conn:send(s.n .. tw.generation) end }";
     tw_server *server = fake_start(script);
     tw_conn *a = fake_connect(server, "/*"), *b = fake_connect(server, "/*");
     fake_message(a, "x");
@@ -71,9 +70,9 @@ static void state_goes_over_at_the_next_hook_or_in_idle_turns(void **state) {
 
 static void migrate_runs_when_the_version_differs(void **state) {
     (void)state;
-    tw_server *server = fake_start(
-        "return tw.app { version = 1, on_message = function(conn)\n"
-        "  conn.state.name = 'bob' end }");
+    tw_server *server =
+        fake_start("return tw.app { version = 1, on_message = function(conn)\n"
+                   "  conn.state.name = 'bob' end }");
     tw_conn *conn = fake_connect(server, "/*");
     fake_message(conn, "x");
     fake_reload(server,
@@ -90,15 +89,14 @@ static void migrate_runs_when_the_version_differs(void **state) {
 
 static void a_failing_migrate_closes_the_connection(void **state) {
     (void)state;
-    tw_server *server = fake_start(
-        "return tw.app { version = 1, on_message = function(conn)\n"
-        "  conn.state.name = 'bob' end }");
+    tw_server *server =
+        fake_start("return tw.app { version = 1, on_message = function(conn)\n"
+                   "  conn.state.name = 'bob' end }");
     tw_conn *conn = fake_connect(server, "/*");
     fake_message(conn, "x");
-    fake_reload(server,
-                "return tw.app { version = 2,\n"
-                "  migrate = function() tw.sleep(1) end,\n"
-                "  on_message = function(conn) conn:send('no') end }");
+    fake_reload(server, "return tw.app { version = 2,\n"
+                        "  migrate = function() tw.sleep(1) end,\n"
+                        "  on_message = function(conn) conn:send('no') end }");
     fake_message(conn, "x");
     assert_int_equal(conn->close_code, 1011);
     assert_int_equal(conn->sent_count, 0);
@@ -133,8 +131,7 @@ static void a_waiting_hook_finishes_in_the_old_generation(void **state) {
     fake_free(server);
 }
 
-static void a_second_reload_retires_what_waits_and_closes_nobody(
-    void **state) {
+static void a_second_reload_retires_what_waits_and_closes_nobody(void **state) {
     (void)state;
     const char *script = "return tw.app { on_message = function(conn, msg)\n"
                          "  tw.sleep(20) conn:send('no') end }";
@@ -172,6 +169,30 @@ static void the_old_generation_ends_after_its_time(void **state) {
     fake_free(server);
 }
 
+static void
+a_hook_that_ends_in_the_old_generation_may_use_timers(void **state) {
+    (void)state;
+    const char *script =
+        "return tw.app { on_message = function(conn, msg)\n"
+        "  tw.sleep(1)\n"
+        "  tw.after(1, function() tw.publish('t', tw.generation .. '') end)\n"
+        "end }";
+    tw_server *server = fake_start(script);
+    tw_conn *conn = fake_connect(server, "/*");
+    fake_message(conn, "x");
+    fake_reload(server, script);
+    fake_advance(server, 1500);
+    assert_int_equal(conn->done_count, 1);
+    fake_turns(server, 50);
+    fake_advance(server, 1000);
+    assert_string_equal(fake_last_published(server), "1");
+    fake_turns(server, 50);
+    assert_null(server->idle);
+    assert_true(conn->is_open);
+    assert_string_equal(fake_log_text, "");
+    fake_free(server);
+}
+
 static void save_and_restore_carry_variables(void **state) {
     (void)state;
     const char *script =
@@ -193,9 +214,9 @@ static void save_and_restore_carry_variables(void **state) {
 
 static void a_raising_restore_keeps_the_old_generation(void **state) {
     (void)state;
-    tw_server *server = fake_start(
-        "return tw.app { save = function() return 1 end,\n"
-        "  on_message = function(conn) conn:send('old') end }");
+    tw_server *server =
+        fake_start("return tw.app { save = function() return 1 end,\n"
+                   "  on_message = function(conn) conn:send('old') end }");
     tw_conn *conn = fake_connect(server, "/*");
     char report[TW_REPORT_MAX];
     fake_source("return tw.app { restore = function() error('broken') end }");
@@ -237,6 +258,14 @@ static void start_and_stop_are_told_why(void **state) {
     assert_string_equal(fake_last_published(server), "stop shutdown2");
     fake_turns(server, 2);
     assert_int_equal(server->stopped_count, 1);
+    /* Hooks that still come find nothing, and no harm is done. */
+    tw_req req = {.server = server, .route = server->routes[0], .refs = 1};
+    server->hooks.on_upgrade(&req, server->lua);
+    assert_int_equal(req.status, 503);
+    tw_conn *conn = fake_connect(server, "/*");
+    tw_msg msg = {"x", 1, false, 0};
+    assert_int_equal(server->hooks.on_message(conn, &msg, server->lua),
+                     TW_DONE);
     fake_free(server);
 }
 
@@ -272,9 +301,8 @@ static void a_removed_route_runs_no_hooks(void **state) {
     fake_reload(server, "return tw.routes { ['/b'] = tw.app {} }");
     fake_turns(server, 50);
     assert_null(server->idle);
-    assert_int_equal(server->hooks.on_close(conn, 1000, fake_str(""),
-                                            server->lua),
-                     TW_DONE);
+    assert_int_equal(
+        server->hooks.on_close(conn, 1000, fake_str(""), server->lua), TW_DONE);
     assert_int_equal(server->published_count, 0);
     fake_gone(conn);
     fake_free(server);
@@ -323,8 +351,8 @@ static void a_snapshot_is_loaded_instead_of_the_disk(void **state) {
                          "  conn:send('one') end }";
     tw_server *first = fake_server_with(&config, script);
     tw_member_hooks member = tw_lua_member_hooks(first->lua);
-    tw_member who = {.slots = 1, .generation = 5, .snapshot = path,
-                     .writes_snapshot = true};
+    tw_member who = {
+        .slots = 1, .generation = 5, .snapshot = path, .writes_snapshot = true};
     assert_int_equal(member.start(first, &who, report, first->lua), 0);
     member.started(first, &who, first->lua);
     fake_free(first);
@@ -350,9 +378,9 @@ int main(void) {
         cmocka_unit_test(migrate_runs_when_the_version_differs),
         cmocka_unit_test(a_failing_migrate_closes_the_connection),
         cmocka_unit_test(a_waiting_hook_finishes_in_the_old_generation),
-        cmocka_unit_test(
-            a_second_reload_retires_what_waits_and_closes_nobody),
+        cmocka_unit_test(a_second_reload_retires_what_waits_and_closes_nobody),
         cmocka_unit_test(the_old_generation_ends_after_its_time),
+        cmocka_unit_test(a_hook_that_ends_in_the_old_generation_may_use_timers),
         cmocka_unit_test(save_and_restore_carry_variables),
         cmocka_unit_test(a_raising_restore_keeps_the_old_generation),
         cmocka_unit_test(start_and_stop_are_told_why),

@@ -31,11 +31,11 @@ static void publishing_takes_data_and_options(void **state) {
 
 static void a_refused_publication_gives_an_error(void **state) {
     (void)state;
-    tw_server *server = fake_start(
-        "return tw.app { on_message = function(conn, msg)\n"
-        "  local ok, err = tw.publish('room', msg)\n"
-        "  conn:send(tostring(ok) .. err.code)\n"
-        "end }");
+    tw_server *server =
+        fake_start("return tw.app { on_message = function(conn, msg)\n"
+                   "  local ok, err = tw.publish('room', msg)\n"
+                   "  conn:send(tostring(ok) .. err.code)\n"
+                   "end }");
     tw_conn *conn = fake_connect(server, "/*");
     server->publish_error = TW_EOVERLOADED;
     fake_message(conn, "x");
@@ -66,18 +66,18 @@ static void counting_waits_for_the_answer(void **state) {
 
 static void a_task_runs_later_and_gives_its_results(void **state) {
     (void)state;
-    tw_server *server = fake_start(
-        "return tw.app { on_message = function(conn, msg)\n"
-        "  local task = tw.spawn(function()\n"
-        "    conn:send('task')\n"
-        "    tw.sleep(1)\n"
-        "    return 1, nil, 'three'\n"
-        "  end)\n"
-        "  conn:send('hook')\n"
-        "  local a, b, c = task:wait()\n"
-        "  conn:send(tostring(a) .. tostring(b) .. c)\n"
-        "  conn:send(tostring(select('#', task:wait())))\n"
-        "end }");
+    tw_server *server =
+        fake_start("return tw.app { on_message = function(conn, msg)\n"
+                   "  local task = tw.spawn(function()\n"
+                   "    conn:send('task')\n"
+                   "    tw.sleep(1)\n"
+                   "    return 1, nil, 'three'\n"
+                   "  end)\n"
+                   "  conn:send('hook')\n"
+                   "  local a, b, c = task:wait()\n"
+                   "  conn:send(tostring(a) .. tostring(b) .. c)\n"
+                   "  conn:send(tostring(select('#', task:wait())))\n"
+                   "end }");
     tw_conn *conn = fake_connect(server, "/*");
     assert_int_equal(fake_message(conn, "x"), TW_LATER);
     assert_string_equal(fake_last_sent(conn), "hook");
@@ -92,12 +92,12 @@ static void a_task_runs_later_and_gives_its_results(void **state) {
 
 static void a_failing_task_raises_in_its_waiter(void **state) {
     (void)state;
-    tw_server *server = fake_start(
-        "return tw.app { on_message = function(conn, msg)\n"
-        "  local task = tw.spawn(function() error('broken') end)\n"
-        "  conn:send(select(2, pcall(task.wait, task)))\n"
-        "  conn:send(select(2, pcall(task.wait, task)))\n"
-        "end }");
+    tw_server *server =
+        fake_start("return tw.app { on_message = function(conn, msg)\n"
+                   "  local task = tw.spawn(function() error('broken') end)\n"
+                   "  conn:send(select(2, pcall(task.wait, task)))\n"
+                   "  conn:send(select(2, pcall(task.wait, task)))\n"
+                   "end }");
     tw_conn *conn = fake_connect(server, "/*");
     fake_message(conn, "x");
     fake_turns(server, 3);
@@ -196,16 +196,16 @@ static void a_task_may_run_for_ever(void **state) {
 
 static void timers_tick_skip_and_are_cancelled(void **state) {
     (void)state;
-    tw_server *server = fake_start(
-        "local n, timer = 0\n"
-        "timer = tw.every(1, function()\n"
-        "  n = n + 1\n"
-        "  tw.publish('tick', tostring(n))\n"
-        "  if n == 2 then tw.sleep(2.5) end\n"
-        "  if n == 3 then timer:cancel() end\n"
-        "end)\n"
-        "tw.after(0.5, function() tw.publish('once', 'once') end)\n"
-        "return tw.app {}");
+    tw_server *server =
+        fake_start("local n, timer = 0\n"
+                   "timer = tw.every(1, function()\n"
+                   "  n = n + 1\n"
+                   "  tw.publish('tick', tostring(n))\n"
+                   "  if n == 2 then tw.sleep(2.5) end\n"
+                   "  if n == 3 then timer:cancel() end\n"
+                   "end)\n"
+                   "tw.after(0.5, function() tw.publish('once', 'once') end)\n"
+                   "return tw.app {}");
     assert_int_equal(server->published_count, 0);
     fake_advance(server, 900);
     assert_string_equal(fake_last_published(server), "once");

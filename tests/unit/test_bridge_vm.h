@@ -42,7 +42,8 @@ static inline void test_log(tw_log_level level, const char *message,
                             void *arg) {
     world *w = arg;
     w->records++;
-    int at = snprintf(w->logged, sizeof w->logged, "%d %s", (int)level, message);
+    int at =
+        snprintf(w->logged, sizeof w->logged, "%d %s", (int)level, message);
     for (size_t i = 0; i < count && at < (int)sizeof w->logged; i++) {
         at += snprintf(w->logged + at, sizeof w->logged - (size_t)at, " %s=%s",
                        fields[i].key, fields[i].value);

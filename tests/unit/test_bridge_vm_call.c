@@ -217,8 +217,7 @@ static void waiting_is_refused_by_name_where_it_cannot_be(void **state) {
     assert_fails(w, "('x'):gsub('x', tw.wait)", part);
     assert_fails(w, "table.sort({2, 1}, function() tw.wait() end)", part);
     assert_contains(w->result, "test.lua:1: ");
-    assert_fails(w,
-                 "('x'):gsub('x', coroutine.wrap(function() tw.wait() end))",
+    assert_fails(w, "('x'):gsub('x', coroutine.wrap(function() tw.wait() end))",
                  "tw.wait cannot wait in a coroutine that is resumed inside");
     assert_int_equal(w->cancels, 1);
     assert_int_equal(twl_call_count_waiting(w->vm), 0);
@@ -380,7 +379,8 @@ static void protect_turns_errors_into_codes(void **state) {
     assert_int_equal(lua_gettop(twl_vm_lua(w->vm)), 0);
 }
 
-#define door(test) cmocka_unit_test_setup_teardown(test, open_world, close_world)
+#define door(test)                                                             \
+    cmocka_unit_test_setup_teardown(test, open_world, close_world)
 
 int main(void) {
     const struct CMUnitTest tests[] = {

@@ -62,11 +62,29 @@ static void what_json_can_say_survives_a_round_trip(void **state) {
 static void what_is_no_json_is_an_error(void **state) {
     (void)state;
     static const char *const BAD[] = {
-        "",        "{",       "[1,]",      "{\"a\":1,}", "nan",
-        "NaN",     "0x10",    "01",        "+1",         "1.",
-        "'a'",     "[1] x",   "\"a",       "\"\\x\"",    "tru",
-        "\"\n\"",  "{a:1}",   "[\"\xff\"]", "\"\xed\xa0\x80\"",
-        "\"\xc0\xaf\"",       "1e999",     "\"\\ud800\"", "// x\n1",
+        "",
+        "{",
+        "[1,]",
+        "{\"a\":1,}",
+        "nan",
+        "NaN",
+        "0x10",
+        "01",
+        "+1",
+        "1.",
+        "'a'",
+        "[1] x",
+        "\"a",
+        "\"\\x\"",
+        "tru",
+        "\"\n\"",
+        "{a:1}",
+        "[\"\xff\"]",
+        "\"\xed\xa0\x80\"",
+        "\"\xc0\xaf\"",
+        "1e999",
+        "\"\\ud800\"",
+        "// x\n1",
     };
     for (size_t i = 0; i < sizeof BAD / sizeof *BAD; i++) {
         assert_string_equal(round_trip(BAD[i]), "error: invalid");
@@ -149,8 +167,9 @@ static void arrays_null_and_raw(void **state) {
     assert_fails(&w, "tw.json.array(1)", "table expected");
     assert_fails(&w, "return tw.json.encode(tw.json.array({a = 1}))",
                  "both list entries and other keys");
-    assert_eval(&w, "return getmetatable(tw.json.array()), "
-                    "getmetatable(tw.json.raw('1'))",
+    assert_eval(&w,
+                "return getmetatable(tw.json.array()), "
+                "getmetatable(tw.json.raw('1'))",
                 "false false");
     assert_eval(&w,
                 "local t = tw.json.decode('[1]') t[2] = 'x' t[1] = nil "
@@ -244,8 +263,7 @@ static void encoding_from_c_appends_or_leaves_the_bytes_alone(void **state) {
 static void a_decoding_that_runs_out_of_memory_leaks_nothing(void **state) {
     (void)state;
     world small;
-    world_open_with(&small,
-                    (twl_vm_config){.memory_limit_bytes = 2 << 20});
+    world_open_with(&small, (twl_vm_config){.memory_limit_bytes = 2 << 20});
     for (int i = 0; i < 5; i++) {
         assert_int_equal(
             world_run(&small, "tw.json.decode('[' .. ('[1],'):rep(60000) .. "
@@ -257,7 +275,8 @@ static void a_decoding_that_runs_out_of_memory_leaks_nothing(void **state) {
     world_close(&small);
 }
 
-#define json(test) cmocka_unit_test_setup_teardown(test, open_world, close_world)
+#define json(test)                                                             \
+    cmocka_unit_test_setup_teardown(test, open_world, close_world)
 
 int main(void) {
     const struct CMUnitTest tests[] = {

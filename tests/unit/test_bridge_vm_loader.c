@@ -41,8 +41,8 @@ static int open_folder(void **state) {
     assert_int_equal(system(command), 0);
     char lib[80];
     snprintf(lib, sizeof lib, "%s/lib", f.path);
-    world_open_with(&f.w, (twl_vm_config){.script_dir = f.path,
-                                          .library_dir = lib});
+    world_open_with(&f.w,
+                    (twl_vm_config){.script_dir = f.path, .library_dir = lib});
     return 0;
 }
 
@@ -71,8 +71,8 @@ static const char *message(void) {
 
 /* --- require ---------------------------------------------------------- */
 
-static void modules_are_found_in_the_scripts_folder_then_the_library(
-    void **state) {
+static void
+modules_are_found_in_the_scripts_folder_then_the_library(void **state) {
     (void)state;
     put("one.lua", "return 'script'");
     put("lib/one.lua", "return 'library'");
@@ -85,8 +85,7 @@ static void modules_are_found_in_the_scripts_folder_then_the_library(
     int ref;
     assert_int_equal(twl_loader_main(f.w.vm, path_of("main.lua"), &ref), 0);
     assert_int_equal(world_call(&f.w, ref), TWL_DONE);
-    assert_string_equal(f.w.result,
-                        "script library two a.b a.b init true");
+    assert_string_equal(f.w.result, "script library two a.b a.b init true");
     assert_int_equal(twl_sources_count(f.w.sources), 5);
 }
 
@@ -193,9 +192,8 @@ static void a_script_that_loads_for_ever_is_stopped(void **state) {
     (void)state;
     put("main.lua", "\n\nwhile true do end");
     twl_vm_destroy(f.w.vm);
-    twl_vm_config config = {.script_dir = f.path,
-                            .sources = f.w.sources,
-                            .budget_ms = 10};
+    twl_vm_config config = {
+        .script_dir = f.path, .sources = f.w.sources, .budget_ms = 10};
     assert_int_equal(twl_vm_create(&f.w.vm, &config), 0);
     assert_int_equal(load_main("main.lua"), TW_EINVALID);
     assert_contains(message(), "main.lua:3: over its CPU budget of 100 ms");
@@ -208,7 +206,8 @@ static void sha256_is_the_standards(void **state) {
     static const struct {
         const char *text, *hex;
     } KNOWN[] = {
-        {"", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"},
+        {"",
+         "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"},
         {"abc",
          "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"},
         {"abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq",
@@ -240,8 +239,8 @@ static void read_all(twl_sources *sources, const char *first,
     char path[256];
     snprintf(path, sizeof path, "%s", path_of(first));
     assert_int_equal(twl_sources_read(sources, path, &data, &len), 0);
-    assert_int_equal(
-        twl_sources_read(sources, path_of(second), &data, &len), 0);
+    assert_int_equal(twl_sources_read(sources, path_of(second), &data, &len),
+                     0);
 }
 
 static void the_digest_depends_on_files_and_not_on_their_order(void **state) {
@@ -295,9 +294,9 @@ static void a_generation_comes_back_from_its_snapshot(void **state) {
     assert_int_equal(world_call(&f.w, ref), TWL_DONE);
     assert_string_equal(f.w.result, "as it was");
     const char *missing = "return require 'extra'";
-    assert_int_equal(twl_loader_text(f.w.vm, "=x", missing, strlen(missing),
-                                     &ref),
-                     TW_EINVALID);
+    assert_int_equal(
+        twl_loader_text(f.w.vm, "=x", missing, strlen(missing), &ref),
+        TW_EINVALID);
     assert_contains(message(), "module 'extra' not found");
     twl_vm_destroy(f.w.vm);
     f.w.vm = keep;

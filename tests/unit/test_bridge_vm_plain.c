@@ -93,9 +93,8 @@ static void plain_data_arrives_whole(void **state) {
 static void arrays_and_null_stay_what_they_are(void **state) {
     (void)state;
     int ref;
-    assert_int_equal(copy("{a = tw.json.array(), n = tw.json.null}", NULL,
-                          &ref),
-                     0);
+    assert_int_equal(
+        copy("{a = tw.json.array(), n = tw.json.null}", NULL, &ref), 0);
     assert_string_equal(ask("tw.json.encode(v.a), v.n == tw.json.null", ref),
                         "[] true");
 }
@@ -113,9 +112,9 @@ static void what_is_not_plain_is_dropped_and_named(void **state) {
     assert_contains(r.text, "state.k.function: its key is no string");
     assert_contains(r.text, "state.m: its metatable");
     assert_int_equal(r.count, 4);
-    assert_string_equal(ask("v.a[1], v.a[2], next(v.a[3]), next(v.k), v.m.x",
-                            ref),
-                        "nil 2 nil nil 1");
+    assert_string_equal(
+        ask("v.a[1], v.a[2], next(v.a[3]), next(v.k), v.m.x", ref),
+        "nil 2 nil nil 1");
     assert_int_equal(copy("f", NULL, &ref), TW_EINVALID);
 }
 
@@ -159,7 +158,8 @@ static void a_full_target_is_an_error_and_not_the_end(void **state) {
     int err = 0;
     for (int i = 0; i < 8 && err == 0; i++) {
         err = twl_plain_copy(from.vm, value, NULL, small.vm, &ref);
-        int more = world_load(&from, "return {('z'):rep(5e4) .. math.random()}");
+        int more =
+            world_load(&from, "return {('z'):rep(5e4) .. math.random()}");
         twl_unref(from.vm, value);
         value = more;
     }
@@ -194,8 +194,8 @@ static int load_bytes(const char *data, size_t len) {
 
 static void save(lua_State *L, void *arg) {
     twl_push_ref(L, *(int *)arg);
-    assert_int_equal(
-        twl_plain_save(L, -1, NULL, twl_vm_scratch(twl_vm_of(L))), 0);
+    assert_int_equal(twl_plain_save(L, -1, NULL, twl_vm_scratch(twl_vm_of(L))),
+                     0);
 }
 
 static void damaged_bytes_are_refused(void **state) {

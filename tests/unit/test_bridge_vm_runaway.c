@@ -95,7 +95,8 @@ static void loops_of_every_shape_are_stopped(void **state) {
 static void a_pcall_does_not_outlive_the_budget(void **state) {
     assert_over_budget(*state, "while true do pcall(function() "
                                "while true do end end) end");
-    assert_over_budget(*state, "return pcall(function() while true do end end)");
+    assert_over_budget(*state,
+                       "return pcall(function() while true do end end)");
     assert_over_budget(*state, "pcall(pcall, pcall, function() "
                                "while true do end end) return 1");
     assert_over_budget(*state, "local function f() pcall(f) f() end f()");
@@ -205,6 +206,13 @@ static void a_pattern_that_backtracks_is_stopped(void **state) {
                                "return s:find('%b()')");
 }
 
+static void a_tail_call_into_c_still_has_a_place(void **state) {
+    assert_over_budget(*state, "local s = ('a'):rep(50000) "
+                               "return s:find('.-.-.-b')");
+    assert_over_budget(*state, "return table.sort({3, 2, 1}, function() "
+                               "while true do end end)");
+}
+
 static void sorting_a_large_table_is_stopped(void **state) {
     assert_over_budget(*state, "local t = {} for i = 1, 4e5 do "
                                "t[i] = i * 7919 % 1000003 end "
@@ -280,6 +288,7 @@ static int run_all(void) {
         roomy(garbage_does_not_count_as_held_memory),
         roomy(huge_strings_are_refused),
         shape(a_pattern_that_backtracks_is_stopped),
+        shape(a_tail_call_into_c_still_has_a_place),
         shape(sorting_a_large_table_is_stopped),
         shape(endless_metamethods_end),
         shape(an_error_object_that_loops_is_reported),

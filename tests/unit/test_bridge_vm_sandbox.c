@@ -80,8 +80,9 @@ static void strings_metatable_is_protected(void **state) {
 
 static void only_text_is_loaded(void **state) {
     (void)state;
-    assert_eval(&w, "return load('\\27LJ')", "nil attempt to load chunk with "
-                                             "wrong mode");
+    assert_eval(&w, "return load('\\27LJ')",
+                "nil attempt to load chunk with "
+                "wrong mode");
     assert_eval(&w, "return loadstring('\\27Lua', 'x', 'b')",
                 "nil attempt to load chunk with wrong mode");
     assert_eval(&w, "return load('return 1 + 1')()", "2");

@@ -3,6 +3,8 @@
 #include "test_bridge_vm.h"
 
 #include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 static const char BUSY[] = "local n = 0 while true do n = n + 1 end";
 
@@ -73,8 +75,9 @@ static void a_frozen_vm_still_finishes_what_waits(void **state) {
     world_open(&old);
     world_open(&new);
     twl_vm_activate(old.vm);
-    assert_eval(&old, "local n = 0 for i = 1, 1e5 do n = n + 1 end "
-                      "tw.wait() for i = 1, 1e5 do n = n + 1 end return n",
+    assert_eval(&old,
+                "local n = 0 for i = 1, 1e5 do n = n + 1 end "
+                "tw.wait() for i = 1, 1e5 do n = n + 1 end return n",
                 "waiting");
     assert_eval(&new, "return 1", "1");
     twl_vm_activate(new.vm);
@@ -206,6 +209,83 @@ static void a_vm_that_does_not_fit_is_not_made(void **state) {
     twl_sources_destroy(sources);
 }
 
+/* --- every allocation may fail ---------------------------------------- */
+
+static int push_words(lua_State *L, void *arg) {
+    (void)arg;
+    for (int i = 0; i < 8; i++) {
+        lua_pushfstring(L, "word %d", i);
+    }
+    return 8;
+}
+
+static const char USE[] =
+    "local tw = require 'tidewire'\n"
+    "return function(...)\n"
+    "  local v = tw.json.decode('{\"a\":[1,\"two\",null]}')\n"
+    "  v.all = {...}\n"
+    "  local s = tw.json.encode(v)\n"
+    "  pcall(error, tw.error('limit', s, {n = 1}))\n"
+    "  print(s, v)\n"
+    "  local f = coroutine.wrap(function() return (tw.wait()) end)\n"
+    "  local got = f()\n"
+    "  return s:gsub('w', '%0%0'), got .. s\n"
+    "end\n";
+
+/* Runs everything once, in a VM that may be too small for it; it must say so
+ * and end. True when it got to the end. */
+static bool use_all(twl_sources *sources, size_t limit) {
+    static const twl_spec spec = {
+        .name = "on_test", .push = push_words, .read = test_read};
+    world w = {.sources = sources};
+    twl_vm_config config = {.sources = sources,
+                            .memory_limit_bytes = limit,
+                            .log = test_log,
+                            .log_arg = &w,
+                            .user = &w};
+    if (twl_vm_create(&w.vm, &config) != 0) {
+        return false;
+    }
+    bool ok = false;
+    int ref, copy = LUA_NOREF;
+    twl_call *call = NULL;
+    if (twl_loader_preload(w.vm, "tidewire", test_open_tw) != 0 ||
+        twl_loader_text(w.vm, "@use.lua", USE, sizeof USE - 1, &ref) != 0) {
+        goto end;
+    }
+    switch (twl_run(w.vm, &spec, ref, &w, &call)) {
+    case TWL_WAITING:
+        ok = twl_resume(call, push_words, NULL) == TWL_DONE;
+        break;
+    default:
+        break;
+    }
+    ok = twl_plain_copy(w.vm, ref, NULL, w.vm, &copy) == TW_EINVALID && ok;
+    if (!ok) {
+        twl_log_failure(w.vm, TW_LOG_ERROR, "did not fit");
+        assert_contains(w.logged, "did not fit");
+    }
+end:
+    assert_int_equal(lua_gettop(twl_vm_lua(w.vm)), 0);
+    twl_vm_destroy(w.vm);
+    return ok;
+}
+
+static void every_allocation_may_fail(void **state) {
+    (void)state;
+    twl_sources *sources = twl_sources_create_disk();
+    int reached = 0, fell_short = 0;
+    for (size_t limit = 30000; limit < 200000 && reached < 50; limit += 53) {
+        if (use_all(sources, limit)) {
+            reached++;
+        } else {
+            fell_short++;
+        }
+    }
+    assert_true(reached == 50 && fell_short > 100);
+    twl_sources_destroy(sources);
+}
+
 /* --- without the profiler, without anything --------------------------- */
 
 static void without_the_profiler_there_is_a_budget_but_no_jit(void **state) {
@@ -245,6 +325,27 @@ static void unstarted_calls_run_without_a_budget(void **state) {
     assert_int_equal(twl_budget_start(NULL), 0);
 }
 
+static void a_fork_starts_a_timer_of_its_own(void **state) {
+    (void)state;
+    world w;
+    world_open(&w);
+    twl_vm_activate(w.vm);
+    assert_stops(&w);
+    pid_t child = fork();
+    if (child == 0) {
+        bool ok = twl_budget_start(NULL) == 0 &&
+                  world_run(&w, BUSY) == TWL_FAILED &&
+                  twl_vm_failure(w.vm)->kind == TWL_BUDGET;
+        _exit(ok ? 7 : 1);
+    }
+    int status = 0;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 7);
+    assert_stops(&w);
+    world_close(&w);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(both_are_stoppable_whichever_is_active),
@@ -254,7 +355,9 @@ int main(void) {
         cmocka_unit_test(destroying_runs_finalizers_without_steps),
         cmocka_unit_test(nothing_switches_inside_a_call),
         cmocka_unit_test(a_vm_that_does_not_fit_is_not_made),
+        cmocka_unit_test(every_allocation_may_fail),
         cmocka_unit_test(without_the_profiler_there_is_a_budget_but_no_jit),
+        cmocka_unit_test(a_fork_starts_a_timer_of_its_own),
         cmocka_unit_test(unstarted_calls_run_without_a_budget),
     };
     twl_budget_start(NULL);

@@ -20,6 +20,7 @@ static void every_slot_accepts_and_a_signal_drains(void **state) {
     assert_true(seen[0] && seen[1] && seen[2]);
     assert_int_equal(stage_end(), 0);
     for (int i = 0; i < 3; i++) {
+        assert_int_equal(stage_now->started[i], 1);
         assert_int_equal(stage_now->stops[i], 1);
     }
     struct stat st;
@@ -175,6 +176,7 @@ a_start_that_fails_in_any_slot_ends_all_with_its_report(void **state) {
         assert_int_equal(stage_wait(), 1);
         assert_true(stage_logged("app.lua:1: start failed"));
         assert_false(stage_now->is_ready);
+        assert_int_equal(stage_now->started[0], 0); /* nobody listened */
         stage_now->log_len = 0;
         memset(stage_now->log, 0, 4096);
     }

@@ -45,6 +45,19 @@ static void all_workers_switch_and_connections_stay(void **state) {
     assert_int_equal(stage_end(), 0);
 }
 
+static void a_host_may_ask_for_a_reload(void **state) {
+    (void)state;
+    char text[1024];
+    tw_master_config config = stage_config(2);
+    stage_run(&config);
+    stage_now->version = 11;
+    stage_http(stage_now->address[0],
+               "GET /reload HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
+               text, sizeof text);
+    STAGE_UNTIL(stage_all_run(2, 11));
+    assert_int_equal(stage_end(), 0);
+}
+
 static void only_the_snapshot_that_holds_is_kept(void **state) {
     (void)state;
     char body[1024], path[256];
@@ -213,6 +226,7 @@ static void a_drain_during_a_reload_ends_both(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         STAGE_TEST(all_workers_switch_and_connections_stay),
+        STAGE_TEST(a_host_may_ask_for_a_reload),
         STAGE_TEST(only_the_snapshot_that_holds_is_kept),
         STAGE_TEST(a_failed_load_keeps_the_old_generation_and_says_why),
         STAGE_TEST(a_failed_save_aborts_everywhere),

@@ -41,7 +41,8 @@ typedef struct stage {
     volatile int die_in_prepare, die_in_freeze, die_in_commit;
     volatile int slow_freeze_ms;
     volatile int stop_later; /* member.stop does not answer */
-    volatile int starts[STAGE_SLOTS], prepares[STAGE_SLOTS];
+    volatile int starts[STAGE_SLOTS], started[STAGE_SLOTS];
+    volatile int prepares[STAGE_SLOTS];
     volatile int freezes[STAGE_SLOTS], commits[STAGE_SLOTS];
     volatile int aborts[STAGE_SLOTS], stops[STAGE_SLOTS];
     volatile int respawns[STAGE_SLOTS];
@@ -94,6 +95,9 @@ static void host_request(tw_req *req, void *user) {
         for (;;) {
         }
     }
+    if (path.len == 7 && memcmp(path.data, "/reload", 7) == 0) {
+        tw_member_reload(tw_req_server(req));
+    }
     int len = snprintf(body, sizeof body, "%d %d %u", host.slot, host.version,
                        host.incarnation);
     tw_req_respond(req, 200, NULL, 0, body, (size_t)len);
@@ -120,9 +124,9 @@ static int host_load(const tw_member *member, int *version) {
 
 static int host_start(tw_server *server, const tw_member *member, char *report,
                       void *user) {
-    static const char *const paths[] = {"/who", "/hang"};
-    tw_route_config routes[2] = {{.kind = TW_ROUTE_HTTP, .pattern = paths[0]},
-                                 {.kind = TW_ROUTE_HTTP, .pattern = paths[1]}};
+    tw_route_config routes[] = {{.kind = TW_ROUTE_HTTP, .pattern = "/who"},
+                                {.kind = TW_ROUTE_HTTP, .pattern = "/hang"},
+                                {.kind = TW_ROUTE_HTTP, .pattern = "/reload"}};
     (void)user;
     host.slot = (int)member->slot;
     host.incarnation = member->incarnation;
@@ -134,13 +138,21 @@ static int host_start(tw_server *server, const tw_member *member, char *report,
     }
     int error = host_load(member, &host.version);
     stage_now->running[host.slot] = host.version;
-    return error != 0 ? error : tw_server_set_routes(server, routes, 2, NULL);
+    return error != 0 ? error : tw_server_set_routes(server, routes, 3, NULL);
 }
 
 static void host_die_if(int knob) {
     if (knob == host.slot + 1) {
         raise(SIGKILL);
     }
+}
+
+/* Only now does the server listen. */
+static void host_started(tw_server *server, const tw_member *member,
+                         void *user) {
+    (void)server;
+    (void)user;
+    stage_now->started[member->slot]++;
 }
 
 static int host_prepare(tw_server *server, const tw_member *member,
@@ -216,6 +228,7 @@ static inline tw_master_config stage_config(uint32_t workers) {
                                          .log = host_log,
                                          .log_level = TW_LOG_DEBUG},
                               .member = {.start = host_start,
+                                         .started = host_started,
                                          .prepare = host_prepare,
                                          .freeze = host_freeze,
                                          .commit = host_commit,
@@ -238,14 +251,18 @@ static inline uint64_t stage_clock(void) {
     return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
-/* Waits, within a limit, until the condition holds. */
+/* Waits, within a limit, until the condition holds; asked once more it may have
+ * changed again. */
 #define STAGE_UNTIL(condition)                                                 \
     do {                                                                       \
         uint64_t until_ = stage_clock() + STAGE_WAIT_MS;                       \
-        while (!(condition) && stage_clock() < until_) {                       \
+        bool holds_;                                                           \
+        while (!(holds_ = (condition)) && stage_clock() < until_) {            \
             poll(NULL, 0, 2);                                                  \
         }                                                                      \
-        assert_true(condition);                                                \
+        if (!holds_) {                                                         \
+            fail_msg("%s: never came true", #condition);                       \
+        }                                                                      \
     } while (0)
 
 static inline void stage_launch(const tw_master_config *config) {

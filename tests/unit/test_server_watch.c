@@ -70,6 +70,13 @@ static void a_master_that_was_stopped_itself_judges_nobody(void **state) {
     assert_int_equal(watch_for(&watch, 7, &now, &cpu, 29000, 0), 0);
 }
 
+static void one_that_just_died_is_not_called_hung(void **state) {
+    (void)state;
+    tw__watch watch;
+    tw__watch_start(&watch, 7, 500, 1000);
+    assert_false(tw__watch_is_hung(&watch, 7, 0, 1250, CPU, WALL));
+}
+
 static void
 the_first_replacement_comes_at_once_and_later_ones_wait(void **state) {
     (void)state;
@@ -98,6 +105,7 @@ int main(void) {
         cmocka_unit_test(one_that_waits_is_hung_after_thirty_seconds),
         cmocka_unit_test(on_a_crowded_machine_its_own_time_counts),
         cmocka_unit_test(a_turn_forgives_everything),
+        cmocka_unit_test(one_that_just_died_is_not_called_hung),
         cmocka_unit_test(a_master_that_was_stopped_itself_judges_nobody),
         cmocka_unit_test(
             the_first_replacement_comes_at_once_and_later_ones_wait),

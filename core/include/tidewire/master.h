@@ -85,7 +85,10 @@ typedef struct tw_master_config {
 /* Runs the server until SIGTERM or SIGINT drained it (a second one ends it at
  * once); SIGHUP reloads. Returns the exit status for the process, in the master
  * and in every child alike: 0, or 1 when the first generation could not be
- * loaded or an address not be bound (logged). */
+ * loaded or an address not be bound (logged).
+ *
+ * Children ignore INT, TERM and HUP, which the master takes for all, and use
+ * SIGALRM: it ends one that still runs long after its master died. */
 TW_API int tw_master_run(const tw_master_config *config);
 
 /* For the host of a worker: member.stop is done. */

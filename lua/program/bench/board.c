@@ -50,17 +50,21 @@ static void merge_offences(tw__bench_findings *into,
     }
 }
 
-static void merge_codes(tw__bench_findings *into,
-                        const tw__bench_findings *from) {
-    for (int i = 0; i < TW__BENCH_CODES_MAX; i++) {
-        if (from->codes[i].count > 0) {
-            TW__BENCH_COUNT_CODE(into->codes, from->codes[i].count,
-                                 from->codes[i].code);
-        }
-        if (from->slow_codes[i].count > 0) {
-            TW__BENCH_COUNT_CODE(into->slow_codes, from->slow_codes[i].count,
-                                 from->slow_codes[i].code);
-        }
+void tw__bench_endings_add(tw__bench_ending *endings, uint16_t code,
+                           uint64_t count) {
+    size_t at = 0;
+    while (at < TW__BENCH_CODES_MAX - 1 && endings[at].code != 0 &&
+           endings[at].code != code) {
+        at++;
+    }
+    endings[at].code = code;
+    endings[at].count += count;
+}
+
+static void merge_endings(tw__bench_ending *into,
+                          const tw__bench_ending *from) {
+    for (int i = 0; i < TW__BENCH_CODES_MAX && from[i].code != 0; i++) {
+        tw__bench_endings_add(into, from[i].code, from[i].count);
     }
 }
 
@@ -80,7 +84,8 @@ void tw__bench_findings_merge(tw__bench_findings *into,
     into->late_ns =
         into->late_ns > from->late_ns ? into->late_ns : from->late_ns;
     merge_offences(into, from);
-    merge_codes(into, from);
+    merge_endings(into->endings, from->endings);
+    merge_endings(into->slow_endings, from->slow_endings);
     if (from->failed > 0) {
         tw__bench_findings_fail(into, from->failure);
         into->failed += from->failed - 1;

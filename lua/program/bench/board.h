@@ -38,6 +38,12 @@ typedef struct tw__bench_offence {
     char what[16];
 } tw__bench_offence;
 
+/* How many connections ended with a close code. */
+typedef struct tw__bench_ending {
+    uint16_t code; /* 0: an unused entry */
+    uint64_t count;
+} tw__bench_ending;
+
 /* What a hand found; merged by the parent. */
 typedef struct tw__bench_findings {
     tw__bench_histogram latency; /* of what arrived while measuring */
@@ -54,10 +60,8 @@ typedef struct tw__bench_findings {
     uint64_t offenders;
     uint32_t offences_len;
     tw__bench_offence offences[TW__BENCH_OFFENCES_MAX];
-    struct {
-        uint16_t code;
-        uint64_t count;
-    } codes[TW__BENCH_CODES_MAX], slow_codes[TW__BENCH_CODES_MAX];
+    tw__bench_ending endings[TW__BENCH_CODES_MAX];
+    tw__bench_ending slow_endings[TW__BENCH_CODES_MAX];
     char failure[TW__BENCH_REASON_SIZE]; /* the first one's reason */
 } tw__bench_findings;
 
@@ -100,18 +104,10 @@ static inline tw__bench_phase tw__bench_board_phase(tw__bench_board *board) {
                                                  memory_order_acquire);
 }
 
-/* Adds one connection's end to a table of codes; the last entry takes what
- * finds no place. */
-#define TW__BENCH_COUNT_CODE(table, by, value)                                 \
-    do {                                                                       \
-        uint32_t at_ = 0;                                                      \
-        while (at_ < TW__BENCH_CODES_MAX - 1 && (table)[at_].code != 0 &&      \
-               (table)[at_].code != (value)) {                                 \
-            at_++;                                                             \
-        }                                                                      \
-        (table)[at_].code = (value);                                           \
-        (table)[at_].count += (by);                                            \
-    } while (0)
+/* Adds connections that ended with `code` to a table of TW__BENCH_CODES_MAX;
+ * the last entry takes what finds no place. */
+void tw__bench_endings_add(tw__bench_ending *endings, uint16_t code,
+                           uint64_t count);
 
 /* Notes the first reason why a connection could not be opened. */
 void tw__bench_findings_fail(tw__bench_findings *findings, const char *why);

@@ -125,8 +125,7 @@ static tw__bench_check decode(const tw__bench_payloads *payloads,
     uint64_t source, run, seq, time_ns, check;
     char kind = len > 0 ? (char)data[0] : 0;
     if (len < TW__BENCH_PAYLOAD_MIN ||
-        (kind != TW__BENCH_MESSAGE && kind != TW__BENCH_BURST_END &&
-         kind != TW__BENCH_PROBE)) {
+        (kind != TW__BENCH_MESSAGE && kind != TW__BENCH_PROBE)) {
         return TW__BENCH_FOREIGN;
     }
     if (!get(data + SOURCE_AT, SOURCE_LEN, &source) ||

@@ -17,10 +17,9 @@
 #define TW__BENCH_SOURCE_MAX 0xffffffU
 #define TW__BENCH_RUN_MAX 0xfffU
 
-/* Kinds of messages. A probe asks who is subscribed and is not numbered; the
- * last one of a burst is marked, since its arrival opens the gate. */
+/* Kinds of messages. A probe finds out who is subscribed, and counts for
+ * nothing else. */
 #define TW__BENCH_MESSAGE 'm'
-#define TW__BENCH_BURST_END 'e'
 #define TW__BENCH_PROBE 'p'
 
 typedef struct tw__bench_note {

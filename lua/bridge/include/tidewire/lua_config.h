@@ -2,8 +2,8 @@
  *
  * The file returns a table of plain data. It runs once, in a VM of its own
  * that is gone afterwards: with the libraries of the sandbox (os.getenv among
- * them), `require` in the file's folder, a CPU budget and a memory limit; without
- * `tidewire`, since no server exists yet.
+ * them), `require` in the file's folder, a CPU budget and a memory limit;
+ * without `tidewire`, since no server exists yet.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef TIDEWIRE_LUA_CONFIG_H

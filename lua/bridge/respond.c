@@ -1,0 +1,163 @@
+/* HTTP handlers: status, body and headers.
+ *
+ * SPDX-License-Identifier: MIT */
+#include <lauxlib.h>
+#include <string.h>
+
+#include "data.h"
+#include "err.h"
+#include "msg.h"
+#include "opts.h"
+#include "request.h"
+#include "route.h"
+
+enum { MAX_HEADERS = 64 };
+
+typedef struct headers {
+    tw_header list[MAX_HEADERS];
+    size_t count;
+    bool has_type;
+} headers;
+
+static bool is_content_type(const char *name) {
+    static const char want[] = "content-type";
+    size_t i = 0;
+    for (; name[i] && want[i]; i++) {
+        char c =
+            name[i] >= 'A' && name[i] <= 'Z' ? (char)(name[i] + 32) : name[i];
+        if (c != want[i]) {
+            return false;
+        }
+    }
+    return !name[i] && !want[i];
+}
+
+static void add_header(lua_State *L, headers *to, tw_str name, int index) {
+    int type = lua_type(L, index);
+    if (type != LUA_TSTRING && type != LUA_TNUMBER) {
+        twl_raise(L, "response: header '%s' must be a string, not %s",
+                  name.data, lua_typename(L, type));
+    }
+    if (to->count == MAX_HEADERS) {
+        twl_raise(L, "response: more than %d headers", (int)MAX_HEADERS);
+    }
+    tw_header *header = &to->list[to->count++];
+    header->name = name;
+    header->value.data = lua_tolstring(L, index, &header->value.len);
+    to->has_type = to->has_type || is_content_type(name.data);
+}
+
+/* A value may be a list: one line each, as Set-Cookie needs. The texts stay in
+ * the table, or on the stack where a number was turned into text. */
+static void read_headers(lua_State *L, int index, headers *to) {
+    if (lua_isnil(L, index)) {
+        return;
+    }
+    if (!lua_istable(L, index)) {
+        twl_raise(L, "response: headers must be a table, not %s",
+                  luaL_typename(L, index));
+    }
+    lua_pushnil(L);
+    while (lua_next(L, index)) {
+        if (lua_type(L, -2) != LUA_TSTRING) {
+            twl_raise(L, "response: a header's name must be a string");
+        }
+        luaL_checkstack(L, 8, "headers");
+        tw_str name;
+        name.data = lua_tolstring(L, -2, &name.len);
+        int value = lua_gettop(L);
+        if (lua_istable(L, value)) {
+            int n = (int)lua_objlen(L, value);
+            luaL_checkstack(L, n + 8, "headers");
+            for (int i = 1; i <= n; i++) {
+                lua_rawgeti(L, value, i);
+                add_header(L, to, name, lua_gettop(L));
+            }
+        } else {
+            add_header(L, to, name, value);
+        }
+        /* The key on top for lua_next; the values below keep their texts. */
+        lua_pushvalue(L, value - 1);
+    }
+}
+
+static tw_str read_body(lua_State *L, int index, const char **type) {
+    tw_str body = {"", 0};
+    *type = NULL;
+    if (lua_isnil(L, index)) {
+        return body;
+    }
+    const tw_msg *msg = twl_msg_data(L, index, "response");
+    if (lua_type(L, index) == LUA_TSTRING || msg) {
+        twl_data data = twl_data_read(L, index, "response");
+        *type = data.binary ? "application/octet-stream"
+                            : "text/plain; charset=utf-8";
+        return (tw_str){data.data, data.len};
+    }
+    twl_data json = twl_data_read(L, index, "response");
+    *type = "application/json";
+    return (tw_str){json.data, json.len};
+}
+
+static void read_response(lua_State *L, int count, void *arg) {
+    twl_job *job = arg;
+    (void)count;
+    lua_settop(L, 3);
+    if (lua_type(L, 1) != LUA_TNUMBER) {
+        luaL_error(L, "a handler must return a status as a number, not %s",
+                   lua_isnil(L, 1) ? "nil" : luaL_typename(L, 1));
+    }
+    int status = (int)twl_arg_number(L, 1, "response", "status", 200, 599);
+    headers all = {.count = 0};
+    read_headers(L, 3, &all);
+    const char *type;
+    tw_str body = read_body(L, 2, &type);
+    if (type && !all.has_type && all.count < MAX_HEADERS) {
+        all.list[all.count++] =
+            (tw_header){twl_text("content-type"), twl_text(type)};
+    }
+    if (tw_req_respond(job->req, status, all.list, all.count, body.data,
+                       body.len) == TW_EINVALID) {
+        luaL_error(L, "the response has a bad status (%d) or header", status);
+    }
+    job->is_answered = true;
+}
+
+static void fail_request(tw_req *req, int status, const char *json) {
+    tw_header type = {twl_text("content-type"), twl_text("application/json")};
+    tw_req_respond(req, status, &type, 1, json, strlen(json));
+}
+
+static void finish_request(twl_job *job, twl_status status) {
+    if (status != TWL_FAILED || job->is_answered) {
+        return;
+    }
+    if (twl_vm_failure(job->gen->vm)->kind == TWL_CANCELLED) {
+        fail_request(job->req, 503, "{\"error\":\"unavailable\"}");
+    } else {
+        fail_request(job->req, 500, "{\"error\":\"internal error\"}");
+    }
+}
+
+static const twl_kind request_kind = {
+    .spec = {.name = "handler",
+             .push = twl_req_push_argument,
+             .read = read_response},
+    .is_limited = true,
+    .finish = finish_request,
+};
+
+void twl_req_on_request(tw_req *req, void *user) {
+    tw_lua *lua = user;
+    twl_route *route = twl_req_script_route(lua, req);
+    twl_job *job = NULL;
+    if (route && route->kind == TW_ROUTE_HTTP) {
+        job = twl_job_take(route->gen, &request_kind);
+    }
+    if (!job) {
+        fail_request(req, 503, "{\"error\":\"unavailable\"}");
+        return;
+    }
+    job->req = tw_req_ref(req);
+    twl_job_start(job, route->handler);
+}

@@ -1,0 +1,464 @@
+---@meta tidewire
+-- tidewire.lua - what scripts may call, for editors (LuaLS) and for readers.
+--
+-- Nothing here runs. Waiting functions are marked @async: they may not be
+-- called while a script loads, in save, restore or migrate, or inside a
+-- callback of gsub, table.sort or require.
+--
+-- SPDX-License-Identifier: MIT
+
+-- luacheck: ignore 212
+
+---@class tidewire
+local tw = {}
+
+---@alias tw.ErrorCode
+---| "closed"
+---| "timeout"
+---| "overloaded"
+---| "limit"
+---| "denied"
+---| "exists"
+---| "not_found"
+---| "invalid"
+---| "unavailable"
+
+--- What `nil, err` carries. `tostring(err)` is "code: message".
+---@class tw.Error
+---@field code tw.ErrorCode|string
+---@field message string
+
+--- What can be sent: a string is text (invalid UTF-8 raises), a message keeps
+--- its kind and copies nothing into Lua, anything else is encoded as JSON.
+---@alias tw.Data string|tw.Message|table|number|boolean|tw.json.Raw
+
+--------------------------------------------------------------------------------
+-- App and routes
+--------------------------------------------------------------------------------
+
+---@class tw.App an application: give it to tw.routes, or return it
+
+---@class tw.Static a folder: give it to tw.routes
+
+---@class tw.Routes what a script returns
+
+---@class tw.Context
+---@field reason "start"|"reload"|"respawn"|"shutdown"
+
+---@class tw.Accept
+---@field user string|number|nil who this is
+---@field info any? about the user, as JSON; read it as conn.info
+---@field subprotocol string? one of req.protocols
+---@field expires number? seconds; the connection is closed then
+
+---@class tw.Refuse
+---@field status integer 400 to 599
+---@field reason string?
+
+---@class tw.Rate
+---@field messages number? a second
+---@field bytes number? a second
+---@field burst number? messages that may come at once (bytes, where only bytes are limited)
+---@field over "close"|"drop"|"wait"|nil what happens beyond; "close"
+
+---@class tw.Drain
+---@field spread number? seconds over which connections are closed; 5
+---@field code integer? close code; 1012
+
+---@class tw.Slow
+---@field channel string
+---@field queued number bytes
+---@field dropped number deliveries dropped or conflated since the last report
+
+---@class tw.AppConfig
+---@field wire "raw"?
+---@field ping number? seconds of silence before a ping; 30
+---@field idle number? seconds of silence before a close; 60
+---@field max_message integer? bytes; 65536
+---@field origins string[]? patterns of origins; same origin when absent
+---@field rate tw.Rate?
+---@field errors "close"|"ignore"|nil what a raising hook costs its connection
+---@field deflate "off"|false|nil
+---@field drain tw.Drain?
+---@field version number|string|nil of what save() and conn.state look like
+---@field on_upgrade (async fun(req: tw.Request): true|tw.Accept|nil, tw.Error|tw.Refuse|string|nil)?
+---@field on_open (async fun(conn: tw.Conn, req: tw.Request): any, tw.Error|string|nil)?
+---@field on_message (async fun(conn: tw.Conn, msg: tw.Message): any, tw.Error|string|nil)?
+---@field on_close (async fun(conn: tw.Conn, code: integer, reason: string))?
+---@field on_slow (async fun(conn: tw.Conn, info: tw.Slow))?
+---@field on_alarm (async fun(conn: tw.Conn, name: string))?
+---@field on_start (async fun(ctx: tw.Context))?
+---@field on_stop (async fun(ctx: tw.Context))?
+---@field save (fun(): any)?
+---@field restore fun(saved: any, version: number|string|nil)?
+---@field migrate (fun(state: table, version: number|string|nil): table)?
+
+--- Hooks and settings of an application. While loading only.
+---@param config tw.AppConfig
+---@return tw.App
+function tw.app(config) end
+
+---@alias tw.Handler async fun(req: tw.Request): integer, string|table|nil, table<string, string|number|string[]>|nil
+
+--- Which path leads to what: "/chat", "/doc/:id", "/*", "POST /hook" (functions
+--- only). The most specific pattern wins. While loading only.
+---@param routes table<string, tw.App|tw.Static|tw.Handler>
+---@return tw.Routes
+function tw.routes(routes) end
+
+--- The files of a folder, for a pattern that ends in "*".
+---@param folder string relative to the script's folder
+---@return tw.Static
+function tw.static(folder) end
+
+--------------------------------------------------------------------------------
+-- Request, connection, message
+--------------------------------------------------------------------------------
+
+--- Valid until its hook returns, through waits too.
+---@class tw.Request
+---@field method string
+---@field path string percent-decoded
+---@field params table<string, string> what ":name" and "*" stood for
+---@field query table<string, string> the last value of a repeated key
+---@field headers table<string, string> names in lower case
+---@field cookies table<string, string>
+---@field ip string
+---@field body string
+---@field protocols string[] subprotocols offered
+local Request = {}
+
+--- The body as a table.
+---@return table? value
+---@return tw.Error? err
+function Request:json() end
+
+--- Valid until its hook returns, through waits too; `#msg` is its length.
+---@class tw.Message
+---@field data string made when asked for
+---@field binary boolean
+---@operator len: integer
+local Message = {}
+
+--- The message as a table; a scalar at top level is an error.
+---@return table? value
+---@return tw.Error? err
+function Message:json() end
+
+--- A copy that stays valid.
+---@return tw.Message
+function Message:keep() end
+
+---@class tw.SendOptions
+---@field binary boolean?
+
+---@class tw.Subscription
+---@field recovered boolean
+---@field count integer publications replayed
+
+--- One handle per connection and worker, so `==` works. When the connection
+--- has closed, methods answer nil and an error "closed"; `id` stays.
+---@class tw.Conn
+---@field id string unique in the cluster, never used again
+---@field user string?
+---@field info any
+---@field ip string
+---@field subprotocol string?
+---@field state table yours within this connection's hooks; goes over reloads
+local Conn = {}
+
+---@param data tw.Data
+---@param options tw.SendOptions?
+---@return true? ok
+---@return tw.Error? err
+function Conn:send(data, options) end
+
+--- What was sent before leaves before.
+---@param code integer? 1000
+---@param reason string?
+---@return true? ok
+---@return tw.Error? err
+function Conn:close(code, reason) end
+
+--- Waits until the channel's home has confirmed: nothing that is published
+--- after that is missed.
+---@async
+---@param channel string
+---@return tw.Subscription? subscription
+---@return tw.Error? err
+function Conn:subscribe(channel) end
+
+--- Nothing of the channel is queued after it returns.
+---@param channel string
+---@return true? ok
+---@return tw.Error? err
+function Conn:unsubscribe(channel) end
+
+---@return string[]? channels
+---@return tw.Error? err
+function Conn:channels() end
+
+---@param channel string
+---@return boolean
+function Conn:subscribed(channel) end
+
+--- Bytes that wait to be written.
+---@return number? bytes
+---@return tw.Error? err
+function Conn:queued() end
+
+--- Sets the user, once.
+---@param user string
+---@param info any
+---@return true? ok
+---@return tw.Error? err
+function Conn:login(user, info) end
+
+--- on_alarm(conn, name) after some seconds; again moves it, nil drops it. Kept
+--- through reloads.
+---@param seconds number?
+---@param name string? "alarm"
+---@return true? ok
+---@return tw.Error? err
+function Conn:alarm(seconds, name) end
+
+--------------------------------------------------------------------------------
+-- Channels
+--------------------------------------------------------------------------------
+
+---@class tw.ChannelClass
+---@field slow "close"|"drop_new"|"drop_old"|"conflate"|nil what happens to a subscriber whose queue is full
+---@field batch number? seconds to gather before writing
+
+--- Declares classes: "room:*" or a whole name; the longest literal prefix wins.
+--- While loading only.
+---@param classes table<string, tw.ChannelClass>
+function tw.channels(classes) end
+
+---@class tw.PublishOptions
+---@field binary boolean?
+---@field except tw.Conn? does not get it
+---@field key string? of what a `conflate` channel keeps the newest
+---@field ttl number? seconds
+
+--- To all subscribers on all workers. True: accepted by this worker.
+---@param channel string
+---@param data tw.Data
+---@param options tw.PublishOptions?
+---@return true? ok
+---@return tw.Error? err
+function tw.publish(channel, data, options) end
+
+---@class tw.Channel
+---@field name string
+local Channel = {}
+
+--- Subscribers on all workers.
+---@async
+---@return integer? count
+---@return tw.Error? err
+function Channel:count() end
+
+---@param name string
+---@return tw.Channel
+function tw.channel(name) end
+
+--------------------------------------------------------------------------------
+-- Time and tasks
+--------------------------------------------------------------------------------
+
+---@class tw.Timer
+local Timer = {}
+
+--- No further tick; a run under way goes on.
+function Timer:cancel() end
+
+--- Once. Made while loading, it starts with the generation.
+---@param seconds number
+---@param fn async fun()
+---@return tw.Timer
+function tw.after(seconds, fn) end
+
+---@class tw.EveryOptions
+---@field name string? unique; keeps the beat over a reload
+---@field once "server"? in one worker of the server only; needs a name
+---@field jitter number? seconds by which a tick may be late, at random
+
+--- Again and again; never overlaps itself, missed ticks are skipped.
+---@param seconds number
+---@param fn async fun()
+---@param options tw.EveryOptions?
+---@return tw.Timer
+function tw.every(seconds, fn, options) end
+
+---@async
+---@param seconds number
+---@return true? ok
+---@return tw.Error? err
+function tw.sleep(seconds) end
+
+--- Seconds since 1970.
+---@return number
+function tw.now() end
+
+--- Seconds on a clock that is never set.
+---@return number
+function tw.clock() end
+
+---@class tw.Task
+local Task = {}
+
+--- What the function returned (15 values at most). A failure is raised; a
+--- cancelled task gives nil and an error "closed".
+---@async
+---@return any ...
+function Task:wait() end
+
+---@return boolean cancelled false when it had ended
+function Task:cancel() end
+
+--- Runs the function by itself, from the next turn on.
+---@param fn async fun(): ...
+---@return tw.Task
+function tw.spawn(fn) end
+
+--- Runs all of them and waits: the first result of each, in order. When one
+--- fails the others are cancelled and its failure is raised.
+---@async
+---@param ... async fun(): any
+---@return any ...
+function tw.all(...) end
+
+--------------------------------------------------------------------------------
+-- Facts
+--------------------------------------------------------------------------------
+
+---@class tw.Figures
+---@field connections number
+---@field messages_in number
+---@field messages_out number
+---@field deliveries number
+---@field publications number
+
+---@class tw.WorkerStats: tw.Figures
+---@field slot integer
+---@field pid integer 0 when it does not run
+---@field generation integer
+---@field uptime number seconds
+---@field cpu_seconds number
+---@field memory_bytes number
+
+---@class tw.Stats: tw.Figures
+---@field workers tw.WorkerStats[]
+
+---@async
+---@return tw.Stats? stats
+---@return tw.Error? err
+function tw.stats() end
+
+---@class tw.Node
+---@field id string
+tw.node = {}
+
+--- The slot of this worker, from 0.
+---@type integer
+tw.worker = 0
+
+--- Grows with each reload.
+---@type integer
+tw.generation = 1
+
+tw.config = {}
+
+--- A value of the configuration's `config` table.
+---@param key string
+---@param default any
+---@return any
+function tw.config.get(key, default) end
+
+tw.file = {}
+
+--- A file that the configuration grants to scripts, at most 1 MiB.
+---@param path string
+---@return string? content
+---@return tw.Error? err
+function tw.file.read(path) end
+
+--------------------------------------------------------------------------------
+-- Log, JSON, text, errors
+--------------------------------------------------------------------------------
+
+--- Connection, user and generation are added.
+tw.log = {}
+
+---@param message string
+---@param fields table<string, any>?
+function tw.log.debug(message, fields) end
+
+---@param message string
+---@param fields table<string, any>?
+function tw.log.info(message, fields) end
+
+---@param message string
+---@param fields table<string, any>?
+function tw.log.warn(message, fields) end
+
+---@param message string
+---@param fields table<string, any>?
+function tw.log.error(message, fields) end
+
+---@class tw.json.Raw JSON that is ready
+
+tw.json = {}
+
+--- Integers are exact to 2^53.
+---@param value any
+---@return string? json
+---@return tw.Error? err
+function tw.json.encode(value) end
+
+---@param json string
+---@return any value
+---@return tw.Error? err
+function tw.json.decode(json) end
+
+--- Marks ready-made JSON, so that it is not encoded again.
+---@param json string
+---@return tw.json.Raw
+function tw.json.raw(json) end
+
+--- Marks a table as an array: an empty one stays `[]`.
+---@generic T: table
+---@param list T?
+---@return T
+function tw.json.array(list) end
+
+---@type any
+tw.json.null = nil
+
+tw.utf8 = {}
+
+---@param s string
+---@return boolean
+function tw.utf8.valid(s) end
+
+--- In characters; nil and a position when it is not UTF-8.
+---@param s string
+---@return integer? length
+---@return integer? position
+function tw.utf8.len(s) end
+
+--- By characters, negative ones from the end.
+---@param s string
+---@param i integer
+---@param j integer?
+---@return string
+function tw.utf8.sub(s, i, j) end
+
+---@param code tw.ErrorCode|string
+---@param message string?
+---@param fields table?
+---@return tw.Error
+function tw.error(code, message, fields) end
+
+return tw
