@@ -211,7 +211,7 @@ static void take_key(const taking *t, const char *group, const char *key,
 static void take_group(const taking *t, const char *group, json_t *json) {
     if (!json_is_object(json)) {
         complain(t, *group != '\0' ? group : "the table",
-                 "must have names as keys");
+                 "must be a table with names as keys");
         return;
     }
     const char *key;

@@ -9,10 +9,11 @@
  *
  * `worker` is there in workers only. Fields of a record called time, level or
  * msg get a "_" behind; those called worker or pid (the master's records speak
- * of its children) stand in place of the process's own. Of two fields of one name
- * the first is shown: a script's `user` before that of its connection. No control character
- * gets through, so that nothing a client sends can forge a line or move a
- * terminal's cursor; what is not UTF-8 is shown as \xNN, in JSON as U+FFFD.
+ * of its children) stand in place of the process's own. Of two fields of one
+ * name the first is shown: a script's `user` before that of its connection. No
+ * control character gets through, so that nothing a client sends can forge a
+ * line or move a terminal's cursor; what is not UTF-8 is shown as \xNN, in JSON
+ * as U+FFFD.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef TWP_LOG_H

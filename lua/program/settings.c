@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "settings.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -80,11 +79,6 @@ static bool read_number(const char *text, const unit *units, double *number) {
 
 static const char *check_number(const twp_option *option, double number,
                                 twp_why *why) {
-    bool is_whole = option->kind == TWP_SECONDS || number == floor(number);
-    if (!is_whole) {
-        snprintf(why->text, sizeof why->text, "must be a whole number");
-        return why->text;
-    }
     if (number < option->least || number > option->most) {
         snprintf(why->text, sizeof why->text, "must be %.15g to %.15g%s",
                  option->least, option->most,
@@ -93,7 +87,9 @@ static const char *check_number(const twp_option *option, double number,
                                              : "");
         return why->text;
     }
-    return NULL;
+    bool is_whole =
+        option->kind == TWP_SECONDS || number == (double)(long long)number;
+    return is_whole ? NULL : "must be a whole number";
 }
 
 const char *twp_settings_set_number(twp_settings *settings, twp_option_id id,
@@ -238,5 +234,5 @@ bool twp_settings_is_on(const twp_settings *settings, twp_option_id id,
 }
 
 unsigned twp_settings_ms(const twp_settings *settings, twp_option_id id) {
-    return (unsigned)lround(twp_settings_number(settings, id, 0) * 1000);
+    return (unsigned)(twp_settings_number(settings, id, 0) * 1000 + 0.5);
 }

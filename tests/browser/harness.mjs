@@ -89,7 +89,7 @@ export class Server {
   async run() {
     const program = process.env.TIDEWIRE_BIN;
     assert.ok(program, "TIDEWIRE_BIN must name the server's program");
-    const options = ["--listen", this.listen, "--admin", this.#admin, "--workers", "2"];
+    const options = ["--config", join(SCRIPTS, "config.lua"), "--listen", this.listen, "--admin", this.#admin, "--workers", "2"];
     this.#process = spawn(program, ["run", this.#script, ...options], { stdio: ["ignore", "ignore", "pipe"] });
     this.#process.stderr.setEncoding("utf8").on("data", (text) => (this.#log += text));
     this.#process.stderr.pipe(createWriteStream(join(output, `${this.#name}.log`), { flags: "a" }));

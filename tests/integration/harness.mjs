@@ -1,0 +1,254 @@
+/* harness.mjs - runs the server for the tests of this folder and of
+ * conformance/, and waits for things with a deadline.
+ *
+ * From the environment:
+ *   TIDEWIRE_BIN     the server's program (required)
+ *   TW_TEST_OUTPUT   folder for the servers' logs; none are kept without it
+ *   TW_SANITIZE      "1": the program is an ASan build, which is slower
+ *
+ * Nothing here sleeps for a guessed time: whatever is expected is waited for,
+ * and `patience` says when to give up.
+ *
+ * SPDX-License-Identifier: MIT */
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { request } from "node:http";
+import { tmpdir } from "node:os";
+import { basename, dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+export const sanitized = process.env.TW_SANITIZE === "1";
+
+/* Milliseconds on this build: what is quick is slower under a sanitizer. */
+export const patience = (ms = 10_000) => (sanitized ? 4 * ms : ms);
+
+export const source = process.env.TW_SOURCE_DIR ?? fileURLToPath(new URL("../..", import.meta.url));
+
+/* Settles as `promise` does, or rejects when that takes too long. */
+export async function within(what, promise, ms = patience()) {
+  let timer;
+  const late = new Promise((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`not within ${ms} ms: ${what}`)), ms);
+  });
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+export const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+/* Asks again and again until the answer is true, and returns that. */
+export async function until(what, ask, ms = patience()) {
+  for (const end = Date.now() + ms; ; ) {
+    const answer = await ask();
+    if (answer) {
+      return answer;
+    }
+    assert.ok(Date.now() < end, `not within ${ms} ms: ${what}`);
+    await pause(10);
+  }
+}
+
+export function isAlive(pid) {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/* A value as Lua source, for configuration files. */
+function lua(value) {
+  if (Array.isArray(value)) {
+    return `{ ${value.map(lua).join(", ")} }`;
+  }
+  if (value !== null && typeof value === "object") {
+    const fields = Object.entries(value).map(([key, item]) => `[${JSON.stringify(key)}] = ${lua(item)}`);
+    return `{ ${fields.join(", ")} }`;
+  }
+  return JSON.stringify(value);
+}
+
+const COMPLAINT = /AddressSanitizer|LeakSanitizer|runtime error:|Assertion .* failed/;
+
+/* Runs `program ARGS` to its end. */
+export async function run(args, options = {}) {
+  const child = spawn(process.env.TIDEWIRE_BIN, args, { stdio: ["ignore", "pipe", "pipe"], ...options });
+  let stdout = "", stderr = "";
+  child.stdout.setEncoding("utf8").on("data", (text) => (stdout += text));
+  child.stderr.setEncoding("utf8").on("data", (text) => (stderr += text));
+  const [code, signal] = await within(`the end of ${args.join(" ")}`, once(child, "close"));
+  return { code, signal, stdout, stderr };
+}
+
+/* A folder of its own for scripts that a test writes and changes. */
+export class Scripts {
+  constructor(files = {}) {
+    this.folder = mkdtempSync(join(tmpdir(), "tw-scripts-"));
+    for (const [name, text] of Object.entries(files)) {
+      this.write(name, text);
+    }
+  }
+
+  path(name = "main.lua") {
+    return join(this.folder, name);
+  }
+
+  write(name, text) {
+    mkdirSync(dirname(this.path(name)), { recursive: true });
+    writeFileSync(this.path(name), text);
+    return this;
+  }
+
+  copy(from, name = "main.lua") {
+    cpSync(from, this.path(name), { recursive: true });
+    return this;
+  }
+
+  remove() {
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+}
+
+const running = new Set();
+process.on("exit", () => running.forEach((child) => child.kill("SIGKILL")));
+
+export class Server {
+  log = "";
+  #child;
+  #folder = mkdtempSync(join(tmpdir(), "tw-"));
+
+  /* Starts `script` and waits until all of it is ready. `settings` is what a
+   * configuration file may hold; `args` are more flags. */
+  static async start(script, { workers = 1, admin = "off", settings = {}, args = [] } = {}) {
+    const server = new Server();
+    const config = join(server.#folder, "config.lua");
+    writeFileSync(config, `return ${lua(settings)}\n`);
+    server.runtimeDir = join(server.#folder, "run");
+    server.name = `${basename(process.argv[1] ?? "test", ".test.mjs")}-${basename(script, ".lua")}`;
+    server.script = script;
+    const flags = ["--listen", "127.0.0.1:0", "--admin", admin, "--workers", String(workers)];
+    flags.push("--runtime-dir", server.runtimeDir, "--log-format", "logfmt", "--config", config, "--drain", "3s");
+    server.#child = spawn(process.env.TIDEWIRE_BIN, ["run", script, ...flags, ...args], {
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    running.add(server.#child);
+    for (const stream of [server.#child.stdout, server.#child.stderr]) {
+      stream.setEncoding("utf8").on("data", (text) => (server.log += text));
+    }
+    server.gone = once(server.#child, "close").then(([code, signal]) => {
+      running.delete(server.#child);
+      return { code, signal };
+    });
+    try {
+      await server.#ready();
+    } catch (error) {
+      await server.kill();
+      throw error;
+    }
+    return server;
+  }
+
+  get pid() {
+    return this.#child.pid;
+  }
+
+  async #ready() {
+    await until("the server is ready", async () => {
+      const { exitCode, signalCode } = this.#child;
+      assert.ok(exitCode === null && signalCode === null, `the server ended: ${exitCode ?? signalCode}\n${this.log}`);
+      return (await this.ask("/ready").catch(() => ({}))).status === 200;
+    }, patience(20_000)).catch((error) => {
+      error.message += `\n${this.log}`;
+      throw error;
+    });
+    const [line, port] = await this.logged(/Tidewire \S+ on http:\/\/127\.0\.0\.1:(\d+)\/.*/);
+    this.port = Number(port);
+    this.adminPort = Number(/admin http:\/\/127\.0\.0\.1:(\d+)/.exec(line)?.[1]);
+  }
+
+  /* One request to the Unix socket of the runtime folder. */
+  ask(path, method = "GET") {
+    const socketPath = join(this.runtimeDir, "admin.sock");
+    return within(`${method} ${path}`, new Promise((resolve, reject) => {
+      const sent = request({ socketPath, path, method, headers: { host: "localhost" }, agent: false }, (answer) => {
+        let body = "";
+        answer.setEncoding("utf8").on("data", (text) => (body += text));
+        answer.on("end", () => resolve({ status: answer.statusCode, headers: answer.headers, body }));
+        answer.on("error", reject);
+      });
+      sent.on("error", reject).end();
+    }));
+  }
+
+  async status() {
+    return JSON.parse((await this.ask("/api/status")).body);
+  }
+
+  async worker(slot) {
+    return (await this.status()).workers[slot];
+  }
+
+  async metrics() {
+    return (await this.ask("/metrics")).body;
+  }
+
+  /* The sum of a metric over its label sets. */
+  async metric(name) {
+    const lines = (await this.metrics()).split("\n").filter((line) => line.startsWith(`${name}{`) || line.startsWith(`${name} `));
+    assert.ok(lines.length > 0, `no metric ${name}`);
+    return lines.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(" "))), 0);
+  }
+
+  /* Waits until the log has something like it, from `since` on. */
+  logged(pattern, since = 0, ms = patience()) {
+    return until(`a log line like ${pattern}`, () => pattern.exec(this.log.slice(since)), ms).catch((error) => {
+      error.message += `\n${this.log.slice(-8000)}`;
+      throw error;
+    });
+  }
+
+  signal(name) {
+    this.#child.kill(name);
+  }
+
+  /* Reloads and answers what became of it: { status, body }. */
+  reload() {
+    return this.ask("/api/reload", "POST");
+  }
+
+  async #cleanUp() {
+    await within("the server's end", this.gone);
+    rmSync(this.#folder, { recursive: true, force: true });
+    const output = process.env.TW_TEST_OUTPUT;
+    if (output) {
+      writeFileSync(join(output, `${this.name}.log`), this.log);
+    }
+    assert.doesNotMatch(this.log, COMPLAINT);
+  }
+
+  /* Ends it politely, and fails if it does not go, or not well. */
+  async stop() {
+    const { exitCode, signalCode } = this.#child;
+    assert.ok(exitCode === null && signalCode === null, `the server ended before: ${exitCode ?? signalCode}\n${this.log}`);
+    const pids = (await this.status()).workers.map((worker) => worker.pid);
+    this.signal("SIGTERM");
+    const force = setTimeout(() => this.#child.kill("SIGKILL"), patience(15_000));
+    const { code, signal } = await this.gone;
+    clearTimeout(force);
+    await this.#cleanUp();
+    assert.deepEqual([code, signal], [0, null], `the server did not end well:\n${this.log.slice(-8000)}`);
+    assert.deepEqual(pids.filter((pid) => pid > 0 && isAlive(pid)), [], "a worker was left behind");
+  }
+
+  /* Ends it in any case. */
+  async kill() {
+    this.#child.kill("SIGKILL");
+    await this.#cleanUp();
+  }
+}
