@@ -53,11 +53,11 @@ typedef struct tw__broker_ops {
      * TW_EUNAVAILABLE (the home is away for more than 2 s) or TW_ECLOSED. */
     int (*publish)(tw__broker *broker, tw__pub *pub);
 
-    /* Declares that this member wants the channel's publications. `cb` is called
-     * once when the home confirmed: every publication sequenced after that
-     * reaches on_publication, and only such. The interest is kept, and renewed
-     * by the engine when the home is replaced, until drop().
-     * 0, TW_EEXISTS, TW_ENOMEM, TW_EINVALID (name too long) or TW_ECLOSED; only
+    /* Declares that this member wants the channel's publications. `cb` is
+     * called once when the home confirmed: every publication sequenced after
+     * that reaches on_publication, and only such. The interest is kept, and
+     * renewed by the engine when the home is replaced, until drop(). 0,
+     * TW_EEXISTS, TW_ENOMEM, TW_EINVALID (name too long) or TW_ECLOSED; only
      * after 0 the callback comes, and then always: with TW_ECLOSED at the
      * engine's end or, in the same turn but not inside of drop(), when dropped
      * before it was confirmed. */

@@ -130,8 +130,8 @@ static void set_defaults(tw__bus_config *config) {
 }
 
 static bool is_valid(const tw__bus_config *config) {
-    size_t longest = sizeof((struct sockaddr_un *)0)->sun_path -
-                     sizeof "/bus.65535";
+    size_t longest =
+        sizeof((struct sockaddr_un *)0)->sun_path - sizeof "/bus.65535";
     if (config->slots == 0 ||
         config->slots > UINT16_MAX - TW__BUS_EXTRA_MEMBERS ||
         config->slot >= config->slots + TW__BUS_EXTRA_MEMBERS) {
@@ -226,8 +226,7 @@ int tw__bus_create(tw__bus **bus, const tw__bus_config *config) {
 static void close_streams(tw__bus *bus) {
     tw__listener_stop(&bus->listener, false);
     while (!tw__list_is_empty(&bus->inlets)) {
-        tw__inlet_close(
-            TW__CONTAINER(bus->inlets.next, tw__inlet, node));
+        tw__inlet_close(TW__CONTAINER(bus->inlets.next, tw__inlet, node));
     }
     for (uint16_t slot = 0; slot < bus->members; slot++) {
         tw__peer_close(&bus->peers[slot]);

@@ -40,28 +40,28 @@ typedef struct tw__bus_config {
     tw__loop *loop;
     tw__poller *poller; /* not the one of public connections */
     tw__clockwork *clockwork;
-    const tw__log *log;      /* may be NULL */
-    const char *dir;         /* runtime folder, holds "bus.<slot>"; NULL: none */
-    int listen_fd;           /* the slot's bus socket, taken; -1: none */
-    uint16_t slot;           /* member number; admin members have slots >= slots
-                                and are home of nothing */
-    uint16_t slots;          /* homes: 0 .. slots-1 */
+    const tw__log *log; /* may be NULL */
+    const char *dir;    /* runtime folder, holds "bus.<slot>"; NULL: none */
+    int listen_fd;      /* the slot's bus socket, taken; -1: none */
+    uint16_t slot;      /* member number; admin members have slots >= slots
+                           and are home of nothing */
+    uint16_t slots;     /* homes: 0 .. slots-1 */
     uint32_t node;
     uint32_t incarnation;
     size_t publish_budget_bytes;  /* queued to one home; default 16 MiB */
     size_t delivery_budget_bytes; /* queued by a home to one member; 16 MiB */
     size_t control_budget_bytes;  /* interest and control to one peer; 4 MiB */
-    uint32_t away_ms;             /* how long publications wait for a home: 2000 */
+    uint32_t away_ms; /* how long publications wait for a home: 2000 */
     tw__broker_events events;
 } tw__bus_config;
 
 /* Counters since creation; the caller puts them into its metrics. */
 typedef struct tw__bus_stats {
     uint64_t publications_accepted, publications_refused, publications_lost;
-    uint64_t sequenced;           /* as home */
+    uint64_t sequenced;            /* as home */
     uint64_t publications_expired; /* as home, past their deadline on arrival */
-    uint64_t forwarded;           /* deliveries queued to other members */
-    uint64_t deliveries_dropped;  /* as home, delivery budget full */
+    uint64_t forwarded;            /* deliveries queued to other members */
+    uint64_t deliveries_dropped;   /* as home, delivery budget full */
     uint64_t gaps_sent, gaps_received, gap_publications;
     uint64_t link_records_sent, link_records_received;
     uint64_t link_bytes_sent, link_bytes_received;
@@ -84,9 +84,10 @@ void tw__bus_destroy(tw__bus *bus);
 tw__broker *tw__bus_broker(tw__bus *bus);
 const tw__bus_stats *tw__bus_get_stats(tw__bus *bus);
 
-/* The slot that is home of a channel. The rule for braces is that of Redis' hash
- * tags: when there is a '{' and, behind the first of them, a '}' with something
- * between, only what lies between the two is hashed; "{}x" is hashed whole. */
+/* The slot that is home of a channel. The rule for braces is that of Redis'
+ * hash tags: when there is a '{' and, behind the first of them, a '}' with
+ * something between, only what lies between the two is hashed; "{}x" is hashed
+ * whole. */
 uint16_t tw__bus_home(const char *channel, size_t len, uint16_t slots);
 
 /* True when nothing waits to be written or sequenced; for draining. */

@@ -149,8 +149,7 @@ static const uint8_t *serialise(tw__bus *bus, tw__pub *pub, size_t *len) {
 
 enum { KEEP_SCRATCH_BYTES = 256 * 1024 };
 
-static void forward_pub(tw__bus *bus, tw__home_channel *channel,
-                        tw__pub *pub) {
+static void forward_pub(tw__bus *bus, tw__home_channel *channel, tw__pub *pub) {
     size_t len;
     const uint8_t *bytes = serialise(bus, pub, &len);
     forward_all(bus, channel, bytes, len);
@@ -219,13 +218,13 @@ void tw__deliver_on_publish(tw__peer *peer, const tw__record *record,
 int tw__deliver_on_interest(tw__peer *peer, const tw__record *record) {
     tw__bus *bus = peer->bus;
     tw__home_interest *interest;
-    if (tw__bus_home(record->channel, record->channel_len,
-                     bus->config.slots) != bus->config.slot) {
+    if (tw__bus_home(record->channel, record->channel_len, bus->config.slots) !=
+        bus->config.slot) {
         return TW_EINVALID;
     }
-    int err = tw__home_add_interest(&bus->home, record->channel,
-                                    record->channel_len, peer->slot,
-                                    &peer->wants, &interest);
+    int err =
+        tw__home_add_interest(&bus->home, record->channel, record->channel_len,
+                              peer->slot, &peer->wants, &interest);
     if (err != 0) {
         return err;
     }
@@ -263,10 +262,10 @@ void tw__deliver_on_count_request(tw__peer *peer, const tw__record *record) {
     tw__bus *bus = peer->bus;
     tw__home_channel *channel =
         tw__home_find(&bus->home, record->channel, record->channel_len);
-    tw__record reply = {
-        .type = TW__RECORD_COUNT_REPLY,
-        .token = record->token,
-        .header.offset = channel == NULL ? 0 : tw__home_count(channel)};
+    tw__record reply = {.type = TW__RECORD_COUNT_REPLY,
+                        .token = record->token,
+                        .header.offset =
+                            channel == NULL ? 0 : tw__home_count(channel)};
     if (peer->outbox.level[TW__OUTBOX_CONTROL] + TW__RECORD_HEADER >
             bus->config.control_budget_bytes ||
         tw__outbox_append(&peer->outbox, &reply) != 0) {
@@ -278,7 +277,6 @@ void tw__deliver_on_count_request(tw__peer *peer, const tw__record *record) {
 
 void tw__deliver_forget(tw__peer *peer) {
     while (!tw__list_is_empty(&peer->wants)) {
-        tw__home_remove_interest(&peer->bus->home,
-                                 IN_MEMBER(peer->wants.next));
+        tw__home_remove_interest(&peer->bus->home, IN_MEMBER(peer->wants.next));
     }
 }

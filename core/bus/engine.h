@@ -14,9 +14,9 @@
  *    the first: what the sender had written on an earlier one may be lost, so
  *    the receiver tells gaps, and asks again for what it still waits for.
  *
- * A higher incarnation, heard of in a greeting or in the answer to one, replaces
- * the member: its old incoming stream is closed unread, and what waits for it,
- * but for publications, is thrown away.
+ * A higher incarnation, heard of in a greeting or in the answer to one,
+ * replaces the member: its old incoming stream is closed unread, and what waits
+ * for it, but for publications, is thrown away.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef TW_BUS_ENGINE_H
@@ -34,11 +34,11 @@ typedef struct tw__inlet tw__inlet;
 /* This member's interest in one channel. One that is dropped lives on until
  * the home has been told and the caller answered. */
 typedef struct tw__interest {
-    tw__list in_home; /* peer.interests; when dropped: bus.dropped */
-    tw__list due;     /* peer.due, or bus.own_due */
-    tw__peer *home;   /* NULL: this slot */
+    tw__list in_home;           /* peer.interests; when dropped: bus.dropped */
+    tw__list due;               /* peer.due, or bus.own_due */
+    tw__peer *home;             /* NULL: this slot */
     tw__home_interest *at_home; /* when it is this slot */
-    uint64_t token;   /* of the newest request */
+    uint64_t token;             /* of the newest request */
     tw__interest_cb cb;
     void *arg;
     uint32_t count;
@@ -79,7 +79,7 @@ struct tw__peer {
     bool is_unavailable; /* away for longer than away_ms */
     uint8_t answer[TW__RECORD_HEADER];
     size_t answer_len;
-    uint64_t streams;    /* opened so far */
+    uint64_t streams; /* opened so far */
     uint64_t opened_ms;
     uint32_t backoff_ms;
     tw__wheel_entry retry, away;
@@ -87,9 +87,9 @@ struct tw__peer {
     tw__list active; /* in bus.active: something is to be written */
 
     /* the other as home of channels */
-    tw__list interests;    /* all that it is home of */
-    tw__list due;          /* of them, and of dropped ones: to be told */
-    size_t dropped_bytes;  /* the DROP records in `due` */
+    tw__list interests;   /* all that it is home of */
+    tw__list due;         /* of them, and of dropped ones: to be told */
+    size_t dropped_bytes; /* the DROP records in `due` */
     tw__list counts_due, counts_sent;
     size_t count_bytes;    /* of both */
     tw__list publications; /* not in the outbox yet */
@@ -99,7 +99,7 @@ struct tw__peer {
     tw__inlet *inlet;
     tw__list wants;          /* its interests */
     tw__list confirms, gaps; /* of them: what is owed */
-    bool is_congested; /* deliveries are dropped until half has left */
+    bool is_congested;       /* deliveries are dropped until half has left */
 };
 
 struct tw__bus {
@@ -133,10 +133,10 @@ struct tw__inlet {
     tw__bus *bus;
     tw__peer *peer; /* NULL until it has entered */
     tw__list node;
-    tw__bytes partial;    /* the beginning of a record */
-    uint16_t slot;        /* these three from the greeting */
+    tw__bytes partial; /* the beginning of a record */
+    uint16_t slot;     /* these three from the greeting */
     uint32_t incarnation;
-    uint64_t number;      /* 0: not greeted yet */
+    uint64_t number; /* 0: not greeted yet */
     bool is_closed;
 };
 
@@ -208,7 +208,8 @@ void tw__count_close_all(tw__bus *bus);          /* calls out */
 
 int tw__publish_accept(tw__bus *bus, tw__pub *pub);
 int tw__publish_tell(tw__peer *peer); /* 0 or TW_ENOMEM */
-void tw__publish_recover(tw__peer *peer); /* from the outbox, which is cleared */
+void tw__publish_recover(
+    tw__peer *peer); /* from the outbox, which is cleared */
 void tw__publish_fail(tw__peer *peer, int status); /* calls out */
 void tw__publish_close_all(tw__bus *bus);          /* calls out */
 
@@ -226,7 +227,7 @@ void tw__deliver_pub(tw__bus *bus, tw__pub *pub);
  * on_interest: 0, TW_ENOMEM, or TW_EINVALID for a channel of another home.
  * on_publish calls out. */
 void tw__deliver_on_publish(tw__peer *peer, const tw__record *record,
-                           uint8_t *bytes, size_t len);
+                            uint8_t *bytes, size_t len);
 int tw__deliver_on_interest(tw__peer *peer, const tw__record *record);
 void tw__deliver_on_count(tw__peer *peer, const tw__record *record);
 void tw__deliver_on_drop(tw__peer *peer, const tw__record *record);

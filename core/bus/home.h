@@ -52,9 +52,8 @@ tw__home_channel *tw__home_find(const tw__home *home, const char *name,
                                 size_t len);
 
 /* A member's interest in a channel, or NULL. */
-tw__home_interest *tw__home_find_interest(tw__home *home,
-                                          const char *name, size_t len,
-                                          uint16_t member);
+tw__home_interest *tw__home_find_interest(tw__home *home, const char *name,
+                                          size_t len, uint16_t member);
 
 /* The same, made when there is none and then added to `in_member`. 0 or
  * TW_ENOMEM (nothing changed). */

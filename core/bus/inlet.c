@@ -155,8 +155,7 @@ static int enter(tw__inlet *inlet) {
     if (peer->is_known && inlet->incarnation < peer->incarnation) {
         return TW_ECLOSED; /* what a dead one had left in the accept queue */
     }
-    if (peer->inlet != NULL &&
-        peer->inlet->incarnation == inlet->incarnation) {
+    if (peer->inlet != NULL && peer->inlet->incarnation == inlet->incarnation) {
         drain(peer->inlet);
     }
     if (inlet->is_closed) {
@@ -270,7 +269,8 @@ static bool read_long(tw__inlet *inlet, size_t size) {
 static bool read_once(tw__inlet *inlet) {
     size_t size = tw__record_claimed(tw__bytes_data(&inlet->partial),
                                      tw__bytes_len(&inlet->partial));
-    return size > TW__INLET_READ_BYTES ? read_long(inlet, size) : read_many(inlet);
+    return size > TW__INLET_READ_BYTES ? read_long(inlet, size)
+                                       : read_many(inlet);
 }
 
 static void on_io(tw__io *io, unsigned events) {

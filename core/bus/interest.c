@@ -32,8 +32,8 @@ static void free_if_done(tw__interest *interest) {
     }
 }
 
-static tw__interest *create(const char *channel, size_t len,
-                            tw__interest_cb cb, void *arg) {
+static tw__interest *create(const char *channel, size_t len, tw__interest_cb cb,
+                            void *arg) {
     tw__interest *interest = tw__calloc(1, sizeof *interest + len + 1);
     if (interest != NULL) {
         tw__list_init(&interest->in_home);
@@ -278,8 +278,8 @@ void tw__interest_suspect(tw__peer *peer) {
 
 /* NULL unless it is an interest in a channel of this home. */
 static tw__interest *find_at(const tw__peer *peer, const tw__record *record) {
-    tw__interest *interest = tw__map_find(
-        &peer->bus->interests, record->channel, record->channel_len);
+    tw__interest *interest = tw__map_find(&peer->bus->interests,
+                                          record->channel, record->channel_len);
     return interest != NULL && interest->home == peer ? interest : NULL;
 }
 

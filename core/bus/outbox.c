@@ -86,8 +86,7 @@ size_t tw__outbox_sent(tw__outbox *outbox, size_t len) {
     outbox->_head_sent += len;
     for (;;) {
         const uint8_t *head = tw__bytes_data(&outbox->_bytes);
-        size_t size =
-            tw__record_claimed(head, tw__bytes_len(&outbox->_bytes));
+        size_t size = tw__record_claimed(head, tw__bytes_len(&outbox->_bytes));
         if (outbox->_head_sent < size) {
             break;
         }

@@ -62,8 +62,7 @@ static void rest(tw__peer *peer) {
 
 void tw__peer_reset(tw__peer *peer) {
     uint64_t now_ms = tw__loop_now(peer->bus->config.loop);
-    if (peer->state == TW__PEER_OPEN &&
-        now_ms - peer->opened_ms >= LASTED_MS) {
+    if (peer->state == TW__PEER_OPEN && now_ms - peer->opened_ms >= LASTED_MS) {
         peer->backoff_ms = BACKOFF_MIN_MS;
     }
     tw__publish_recover(peer);

@@ -27,11 +27,11 @@ static void fill_origin(tw__bus *bus, tw__pub *pub) {
 
 static int enqueue(tw__bus *bus, tw__pub *pub) {
     size_t size = tw__record_pub_size(pub);
-    uint16_t home = tw__bus_home(tw__pub_channel(pub), pub->channel_len,
-                                 bus->config.slots);
+    uint16_t home =
+        tw__bus_home(tw__pub_channel(pub), pub->channel_len, bus->config.slots);
     tw__peer *peer = home == bus->config.slot ? NULL : &bus->peers[home];
-    size_t level = peer == NULL ? bus->publication_bytes
-                                : tw__peer_publish_level(peer);
+    size_t level =
+        peer == NULL ? bus->publication_bytes : tw__peer_publish_level(peer);
     if (peer != NULL && peer->is_unavailable) {
         return TW_EUNAVAILABLE;
     }

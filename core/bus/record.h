@@ -35,16 +35,16 @@ enum {
 
 /* "Number" is what a type keeps in header.offset. */
 enum tw__record_type {
-    TW__RECORD_HELLO = 1,     /* origin: the sender; number: of its streams to
-                                 this member, from 1 */
-    TW__RECORD_HELLO_ACK,     /* origin: who answers */
-    TW__RECORD_INTEREST,      /* channel, token; number: subscribers */
-    TW__RECORD_CONFIRM,       /* channel, token; number: offset; payload: epoch */
-    TW__RECORD_COUNT,         /* channel; number: subscribers */
-    TW__RECORD_DROP,          /* channel */
-    TW__RECORD_PUBLISH,       /* a publication, to its home */
-    TW__RECORD_DELIVER,       /* the same, sequenced */
-    TW__RECORD_GAP,           /* channel; number: publications lost */
+    TW__RECORD_HELLO = 1, /* origin: the sender; number: of its streams to
+                             this member, from 1 */
+    TW__RECORD_HELLO_ACK, /* origin: who answers */
+    TW__RECORD_INTEREST,  /* channel, token; number: subscribers */
+    TW__RECORD_CONFIRM,   /* channel, token; number: offset; payload: epoch */
+    TW__RECORD_COUNT,     /* channel; number: subscribers */
+    TW__RECORD_DROP,      /* channel */
+    TW__RECORD_PUBLISH,   /* a publication, to its home */
+    TW__RECORD_DELIVER,   /* the same, sequenced */
+    TW__RECORD_GAP,       /* channel; number: publications lost */
     TW__RECORD_COUNT_REQUEST, /* channel, token */
     TW__RECORD_COUNT_REPLY,   /* token; number: subscribers of all members */
 };
@@ -81,7 +81,8 @@ size_t tw__record_claimed(const uint8_t *data, size_t len);
 static inline uint8_t tw__record_type_of(const uint8_t *bytes) {
     return bytes[5];
 }
-static inline void tw__record_retype(uint8_t *bytes, enum tw__record_type type) {
+static inline void tw__record_retype(uint8_t *bytes,
+                                     enum tw__record_type type) {
     bytes[5] = (uint8_t)type;
 }
 

@@ -32,9 +32,11 @@ typedef struct tw__outq {
     uint32_t count;
     uint32_t begun; /* bytes of the first piece that are written */
     uint32_t frames; /* pieces that are publications */
-    uint64_t conflated;    /* the channel that was conflated last; 0: none */
-    uint32_t fresh_frames; /* appended since then */
-    size_t fresh_bytes;
+    /* The channel that was conflated last (0: none), what it was left, and what
+     * was appended of it since then. */
+    uint64_t conflated;
+    uint32_t left_frames, fresh_frames;
+    size_t left_bytes, fresh_bytes;
     size_t reply_bytes, frame_bytes; /* not written yet */
     uint64_t progress_ms; /* when the kernel last took something */
 } tw__outq;

@@ -138,9 +138,6 @@ void twl_gen_check_live(lua_State *L, const char *what);
 void twl_report(char *report, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* A code that scripts know: those of LUA_API only. */
-int twl_script_code(int code);
-
 /* Pushes true for 0, else nil and an error object: returns how many. */
 int twl_push_done(lua_State *L, int code);
 

@@ -29,7 +29,8 @@ typedef struct twl_budget_options {
  * 0, or TW_EIO when the system refuses: then calls run without a budget. */
 int twl_budget_start(const twl_budget_options *options);
 
-/* Takes the timer away and restores the signals. No call may run. */
+/* Takes the timer away and restores the signals. No call may run, and no VM
+ * may be active: nothing could stop its loops. */
 void twl_budget_stop(void);
 
 /* Whether VMs may compile: started, profiler allowed, self-test passed. */

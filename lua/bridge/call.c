@@ -9,6 +9,7 @@
  * SPDX-License-Identifier: MIT */
 #include "call.h"
 
+#include <assert.h>
 #include <lauxlib.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -182,6 +183,7 @@ static twl_status fail(twl_call *call) {
     twl_vm *vm = call->vm;
     bool is_memory = vm->failure.kind == TWL_MEMORY;
     vm->has_fault = false;
+    vm->has_grace = false;
     free_call(call);
     if (is_memory) {
         twl_vm_collect_all(vm);
@@ -261,11 +263,15 @@ twl_status twl_run(twl_vm *vm, const twl_spec *spec, int fn_ref, void *arg,
     bool may_wait = waiting != NULL && spec->no_wait == NULL;
     waiting = waiting != NULL ? waiting : &unused;
     *waiting = NULL;
-    twl_call *call = vm->is_dropped ? NULL : acquire(vm);
+    if (vm->is_dropped) {
+        twl_failure_set(vm, TWL_CANCELLED, spec->name, "retired", NULL);
+        return TWL_FAILED;
+    }
+    if (vm->current != NULL && vm->has_fault) {
+        return TWL_FAILED; /* the call around it has to unwind */
+    }
+    twl_call *call = acquire(vm);
     if (call == NULL) {
-        if (vm->is_dropped) {
-            twl_failure_set(vm, TWL_CANCELLED, spec->name, "retired", NULL);
-        }
         vm->failure.call = spec->name;
         return TWL_FAILED;
     }
@@ -294,6 +300,7 @@ twl_status twl_run(twl_vm *vm, const twl_spec *spec, int fn_ref, void *arg,
 }
 
 twl_status twl_resume(twl_call *call, twl_push_cb push, void *push_arg) {
+    assert(call->waits_in != NULL);
     remove_waiting(call);
     call->waits_in = NULL;
     call->cancel = NULL;
@@ -324,6 +331,7 @@ static void trace_waiting(lua_State *L, twl_stage *stage) {
 
 void twl_cancel(twl_call *call, const char *reason) {
     twl_vm *vm = call->vm;
+    assert(call->waits_in != NULL);
     remove_waiting(call);
     twl_failure_set(vm, TWL_CANCELLED, call->spec->name, reason, NULL);
     twl_stage stage = {.run = trace_waiting, .arg = call};

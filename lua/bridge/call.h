@@ -18,7 +18,12 @@
  * again, in coroutines of its own too.
  *
  * Loop's thread only. Calls may nest (C called by Lua may start a call); the
- * inner one's time also counts for the outer one.
+ * inner one's time also counts for the outer one. Inside a call that has to
+ * unwind none can start.
+ *
+ * The traceback of a failure that LuaJIT itself raised (an index of nil,
+ * memory) shows its innermost function without a line: that line is in the
+ * message.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef TWL_CALL_H

@@ -7,7 +7,7 @@
 /* Scripts know the codes that a network, a peer or load can cause; what is
  * wrong with this machine looks to them like load, or like a part that is
  * down. */
-int twl_script_code(int code) {
+static int script_code(int code) {
     switch (code) {
     case TW_ENOMEM:
         return TW_EOVERLOADED;
@@ -23,5 +23,5 @@ int twl_push_done(lua_State *L, int code) {
         lua_pushboolean(L, true);
         return 1;
     }
-    return twl_nil_error(L, twl_script_code(code), NULL);
+    return twl_nil_error(L, script_code(code), NULL);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "vm.h"
 
+#include <assert.h>
 #include <lauxlib.h>
 #include <luajit.h>
 #include <string.h>
@@ -177,6 +178,7 @@ void twl_vm_destroy(twl_vm *vm) {
     if (vm == NULL) {
         return;
     }
+    assert(vm->current == NULL);
     twl_vm_freeze(vm);
     twl_call_cancel_all(vm, "the VM ends");
     twl_call_free_pool(vm);

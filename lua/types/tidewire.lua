@@ -7,7 +7,7 @@
 --
 -- SPDX-License-Identifier: MIT
 
--- luacheck: ignore 212
+-- luacheck: ignore 212 241
 
 ---@class tidewire
 local tw = {}
@@ -411,16 +411,16 @@ function tw.log.error(message, fields) end
 
 tw.json = {}
 
---- Integers are exact to 2^53.
+--- Integers are exact to 2^53. What JSON cannot say raises.
 ---@param value any
----@return string? json
----@return tw.Error? err
+---@return string json
 function tw.json.encode(value) end
 
 ---@param json string
+---@param options { scalars: boolean? }? scalars = false: only objects and arrays
 ---@return any value
 ---@return tw.Error? err
-function tw.json.decode(json) end
+function tw.json.decode(json, options) end
 
 --- Marks ready-made JSON, so that it is not encoded again.
 ---@param json string

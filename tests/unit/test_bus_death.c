@@ -186,8 +186,8 @@ static void a_member_may_end_while_it_is_called(void **state) {
         member *m = &w->members[round % 3];
         for (int i = 0; i < 6; i++) {
             interest(m, name_at(w, (uint16_t)(i % 3), 100 * round + i));
-            assert_int_equal(
-                publish(m, name_at(w, (uint16_t)(i % 3), i), "x"), 0);
+            assert_int_equal(publish(m, name_at(w, (uint16_t)(i % 3), i), "x"),
+                             0);
         }
         for (int i = 0; i < round % 7; i++) {
             tw__loop_run_once(&w->loop, 0);
@@ -228,9 +228,9 @@ static void stranger_sends(int fd, const tw__record *record) {
 }
 
 static tw__record hello_of(uint16_t slot, uint32_t incarnation) {
-    return (tw__record){.type = TW__RECORD_HELLO,
-                        .header = {.origin = {7, incarnation, slot},
-                                   .offset = 1}};
+    return (tw__record){
+        .type = TW__RECORD_HELLO,
+        .header = {.origin = {7, incarnation, slot}, .offset = 1}};
 }
 
 static tw__record about(enum tw__record_type type, const char *name) {
@@ -321,11 +321,12 @@ static void a_wrong_beginning_ends_the_stream(void **state) {
     world *w = world_create(2, 0);
     member *home = start(w, 1);
     const char *a = name_at(w, 1, 0);
-    tw__record wrong[7] = {
-        about(TW__RECORD_PUBLISH, a),                  /* no greeting */
-        hello_of(1, 1),                                /* the home itself */
-        hello_of(2 + TW__BUS_EXTRA_MEMBERS, 1),        /* nobody */
-        hello_of(0, 1), hello_of(0, 1), hello_of(0, 1)};
+    tw__record wrong[7] = {about(TW__RECORD_PUBLISH, a), /* no greeting */
+                           hello_of(1, 1),               /* the home itself */
+                           hello_of(2 + TW__BUS_EXTRA_MEMBERS, 1), /* nobody */
+                           hello_of(0, 1),
+                           hello_of(0, 1),
+                           hello_of(0, 1)};
     wrong[3].header.origin.node = 8;
     wrong[4].header.offset = 0;
     wrong[5].type = TW__RECORD_HELLO_ACK;
@@ -334,8 +335,8 @@ static void a_wrong_beginning_ends_the_stream(void **state) {
         stranger_sends(fd, &wrong[i]);
         UNTIL(w, has_ended(fd));
         close(fd);
-        assert_int_equal(
-            tw__bus_get_stats(home->bus)->link_protocol_errors, i + 1);
+        assert_int_equal(tw__bus_get_stats(home->bus)->link_protocol_errors,
+                         i + 1);
     }
     world_destroy(w);
 }
@@ -346,9 +347,10 @@ static void malformed_records_end_only_their_stream(void **state) {
     const char *a = name_at(w, 1, 0);
     member *home = &w->members[1], *far = &w->members[2];
     subscribe(far, a);
-    static const uint8_t malformed[][8] = {
-        {0, 0, 0, 0, 1}, {71, 0, 0, 0, 1}, {255, 255, 255, 255, 1},
-        {72, 0, 0, 0, 2}};
+    static const uint8_t malformed[][8] = {{0, 0, 0, 0, 1},
+                                           {71, 0, 0, 0, 1},
+                                           {255, 255, 255, 255, 1},
+                                           {72, 0, 0, 0, 2}};
     for (uint64_t i = 0; i < 4; i++) {
         int fd = stranger_connects(w, 1);
         tw__record hello = hello_of(0, 10);
@@ -361,8 +363,8 @@ static void malformed_records_end_only_their_stream(void **state) {
         UNTIL(w, has_ended(fd));
         close(fd);
         assert_int_equal(count_of(home, a), 0);
-        assert_int_equal(
-            tw__bus_get_stats(home->bus)->link_protocol_errors, i + 1);
+        assert_int_equal(tw__bus_get_stats(home->bus)->link_protocol_errors,
+                         i + 1);
     }
     assert_int_equal(publish(home, a, "x"), 0);
     UNTIL(w, far->publications == 1);
@@ -521,14 +523,12 @@ static tw__record puppet_receives(puppet *p, enum tw__record_type type) {
         uint8_t bytes[4096];
         ssize_t len = -1;
         UNTIL(p->w, (len = recv(p->in, bytes, sizeof bytes, 0)) > 0);
-        assert_int_equal(tw__bytes_append(&p->received, bytes, (size_t)len),
-                         0);
+        assert_int_equal(tw__bytes_append(&p->received, bytes, (size_t)len), 0);
     }
 }
 
 static void puppet_answers(puppet *p, enum tw__record_type type,
-                           const char *name, uint64_t token,
-                           uint64_t number) {
+                           const char *name, uint64_t token, uint64_t number) {
     tw__record record = about(type, name);
     record.token = token;
     record.header.offset = number;
@@ -547,10 +547,10 @@ static void only_the_newest_request_can_be_confirmed(void **state) {
     tw__record hello = hello_of(1, 1);
     stranger_sends(p.out, &hello);
     uint64_t token = puppet_receives(&p, TW__RECORD_INTEREST).token;
-    puppet_answers(&p, TW__RECORD_DELIVER, a, 0, 0);    /* too early */
+    puppet_answers(&p, TW__RECORD_DELIVER, a, 0, 0);         /* too early */
     puppet_answers(&p, TW__RECORD_CONFIRM, a, token - 1, 0); /* not asked */
     puppet_answers(&p, TW__RECORD_CONFIRM, "other", token, 0);
-    puppet_answers(&p, TW__RECORD_GAP, a, 0, 3);        /* too early */
+    puppet_answers(&p, TW__RECORD_GAP, a, 0, 3); /* too early */
     puppet_answers(&p, TW__RECORD_CONFIRM, a, token, 17);
     puppet_answers(&p, TW__RECORD_CONFIRM, a, token, 17); /* again */
     puppet_answers(&p, TW__RECORD_DELIVER, a, 0, 18);
@@ -648,6 +648,51 @@ static void what_had_not_left_whole_is_sent_again(void **state) {
     world_destroy(w);
 }
 
+/* A home that reads nothing, while interests are dropped: the stream is given
+ * up though it is full, and the next one begins with what there is. */
+static void a_full_stream_can_be_given_up(void **state) {
+    (void)state;
+    enum { COUNT = 100, SIZE = 20000 };
+    static const char data[SIZE];
+    world *w = world_create(2, 0);
+    w->config.control_budget_bytes = 2 * COUNT * TW__RECORD_HEADER;
+    w->config.away_ms = WORLD_PATIENCE_MS;
+    member *far = start(w, 0);
+    char kept[64];
+    snprintf(kept, sizeof kept, "%s", name_at(w, 1, 3 * COUNT));
+    puppet p = {.w = w, .out = -1};
+    interest(far, kept);
+    puppet_accepts(&p, 1, 1);
+    int unread = p.in;
+    for (int i = 0; i < 3 * COUNT; i++) {
+        interest(far, name_at(w, 1, i));
+        if (i % 20 == 0) {
+            tw__loop_run_once(&w->loop, 0); /* all are told */
+        }
+    }
+    for (int i = 0; i < 30; i++) {
+        assert_int_equal(publish_bytes(far, kept, data, SIZE), 0);
+    }
+    for (int i = 0; i < 3; i++) {
+        tw__loop_run_once(&w->loop, 0); /* the socket is full now */
+    }
+    assert_false(tw__bus_is_idle(far->bus));
+    for (int i = 0; i < 3 * COUNT; i++) {
+        drop(far, name_at(w, 1, i));
+    }
+    assert_int_equal(tw__bus_get_stats(far->bus)->link_resets, 1);
+    puppet_accepts(&p, 1, 1);
+    tw__record record = puppet_receives(&p, TW__RECORD_INTEREST);
+    assert_int_equal(record.channel_len, strlen(kept));
+    assert_memory_equal(record.channel, kept, strlen(kept));
+    assert_int_equal(puppet_receives(&p, TW__RECORD_PUBLISH).len, SIZE);
+    UNTIL(w, far->answers == 3 * COUNT); /* closed, all but the kept one */
+    close(unread);
+    close(p.in);
+    tw__bytes_deinit(&p.received);
+    world_destroy(w);
+}
+
 /* It accepts, and never answers: that is being away too. */
 static void a_home_that_does_not_answer_is_away(void **state) {
     (void)state;
@@ -680,8 +725,7 @@ static void a_wrong_answer_is_not_taken(void **state) {
     assert_int_equal(publish(far, a, "x"), 0);
     for (uint64_t i = 0; i < 4; i++) {
         int fd = -1;
-        UNTIL(w,
-              (fd = tw__socket_accept(w->members[1].listen_fd, NULL)) >= 0);
+        UNTIL(w, (fd = tw__socket_accept(w->members[1].listen_fd, NULL)) >= 0);
         stranger_sends(fd, &wrong[i]);
         UNTIL(w, tw__bus_get_stats(far->bus)->link_protocol_errors == i + 1);
         close(fd);
@@ -731,6 +775,7 @@ int main(void) {
         cmocka_unit_test(only_the_newest_request_can_be_confirmed),
         cmocka_unit_test(a_broken_stream_of_the_home_is_suspected),
         cmocka_unit_test(what_had_not_left_whole_is_sent_again),
+        cmocka_unit_test(a_full_stream_can_be_given_up),
         cmocka_unit_test(a_home_that_does_not_answer_is_away),
         cmocka_unit_test(a_wrong_answer_is_not_taken),
         cmocka_unit_test(the_end_answers_what_waits_for_others),

@@ -42,8 +42,8 @@ static void a_home_without_memory_keeps_what_it_had(void **state) {
 }
 
 /* Everything between two members that allocates, with one allocation failing
- * somewhere in it. Calls that say so are repeated; whatever fails inside is made
- * good, or told as a gap. */
+ * somewhere in it. Calls that say so are repeated; whatever fails inside is
+ * made good, or told as a gap. */
 static void one_round(world *w, size_t nth) {
     member *far = &w->members[0], *home = &w->members[1];
     const char *a = name_at(w, 1, 0);

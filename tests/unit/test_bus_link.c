@@ -34,8 +34,8 @@ static void local_traffic_opens_no_stream(void **state) {
     assert_int_equal(publish(m, a, "x"), 0);
     UNTIL(w, m->publications == 1);
     for (int i = 0; i < 2; i++) {
-        assert_int_equal(
-            tw__bus_get_stats(w->members[i].bus)->link_bytes_sent, 0);
+        assert_int_equal(tw__bus_get_stats(w->members[i].bus)->link_bytes_sent,
+                         0);
     }
     world_destroy(w);
 }
@@ -232,8 +232,7 @@ static void everything_of_a_publication_travels(void **state) {
         w->members[i].on_publication = check_header;
     }
     for (int i = 0; i < 3; i++) {
-        tw__pub *pub =
-            tw__pub_create(a, strlen(a), "the key", 7, NULL, 300000);
+        tw__pub *pub = tw__pub_create(a, strlen(a), "the key", 7, NULL, 300000);
         assert_non_null(pub);
         for (uint32_t k = 0; k < pub->len; k++) {
             tw__pub_data(pub)[k] = (uint8_t)(k * 7);
@@ -474,8 +473,7 @@ static void fifty_three_slots_and_an_admin_work(void **state) {
     assert_int_equal(count_of(&w->members[SLOTS], "everybody"), SLOTS + 1);
     for (uint16_t i = 0; i <= SLOTS; i++) {
         for (uint16_t k = 0; k < SLOTS; k++) {
-            assert_int_equal(publish(&w->members[i], name_at(w, k, 1), "x"),
-                             0);
+            assert_int_equal(publish(&w->members[i], name_at(w, k, 1), "x"), 0);
         }
         assert_int_equal(publish(&w->members[i], "everybody", "x"), 0);
         journal_clear(&w->members[i]);

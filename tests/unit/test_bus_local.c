@@ -270,8 +270,7 @@ static void the_engine_may_end_inside_of_a_confirmation(void **state) {
     interest(m, "b");
     assert_int_equal(try_count(m, "a"), 0);
     UNTIL(w, m->answers == 3);
-    assert_string_equal(journal_of(m),
-                        "confirm a\nclosed b\nclosed count\n");
+    assert_string_equal(journal_of(m), "confirm a\nclosed b\nclosed count\n");
     world_destroy(w);
 }
 
@@ -285,9 +284,8 @@ static void the_end_answers_everything(void **state) {
     assert_int_equal(try_count(m, "a"), 0);
     assert_int_equal(publish(m, "a", "1"), 0);
     tw__bus_destroy(m->bus);
-    assert_string_equal(
-        journal_of(m),
-        "closed b\nclosed a\nclosed count\nlost a closed\n");
+    assert_string_equal(journal_of(m),
+                        "closed b\nclosed a\nclosed count\nlost a closed\n");
     m->bus = NULL;
     world_destroy(w);
 }
@@ -330,17 +328,14 @@ static void impossible_configurations_are_refused(void **state) {
 static void home_of_braces(void **state) {
     (void)state;
     static const char *const same[][2] = {
-        {"{42}", "42"},
-        {"cell:{42}:3:4", "match:{42}"},
-        {"a{b}{c}", "b"},
-        {"a{b}c}", "b"},
+        {"{42}", "42"},   {"cell:{42}:3:4", "match:{42}"},
+        {"a{b}{c}", "b"}, {"a{b}c}", "b"},
         {"a{{b}", "{b"},
     };
     static const char *const whole[] = {"{}x", "x{", "}{", "a{}{b}", ""};
     for (size_t i = 0; i < sizeof same / sizeof same[0]; i++) {
-        assert_int_equal(
-            tw__bus_home(same[i][0], strlen(same[i][0]), 60000),
-            tw__bus_home(same[i][1], strlen(same[i][1]), 60000));
+        assert_int_equal(tw__bus_home(same[i][0], strlen(same[i][0]), 60000),
+                         tw__bus_home(same[i][1], strlen(same[i][1]), 60000));
     }
     for (size_t i = 0; i < sizeof whole / sizeof whole[0]; i++) {
         assert_int_equal(tw__bus_home(whole[i], strlen(whole[i]), 60000),

@@ -129,8 +129,8 @@ static void random_pieces_keep_order_and_levels(void **state) {
     tw__bytes_init(&left);
     for (int round = 0; round < 20000; round++) {
         if (rand() % 3 > 0) {
-            tw__record record = record_of(types[rand() % 4], written++,
-                                          (size_t)(rand() % 300));
+            tw__record record =
+                record_of(types[rand() % 4], written++, (size_t)(rand() % 300));
             assert_int_equal(tw__outbox_append(&outbox, &record), 0);
             in[0] += record.type == TW__RECORD_PUBLISH
                          ? tw__record_size(&record)

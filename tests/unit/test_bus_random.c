@@ -162,8 +162,7 @@ static void drop_interest(member *m, int c) {
 static void model_publish(member *m, int c) {
     int body[2] = {++the_model->published, m->slot};
     int err = publish_bytes(m, the_model->channels[c].name, body, sizeof body);
-    assert_true(err == 0 ||
-                (the_model->has_deaths && err == TW_EUNAVAILABLE));
+    assert_true(err == 0 || (the_model->has_deaths && err == TW_EUNAVAILABLE));
 }
 
 static void begin_member(model *model_, uint16_t slot) {
@@ -359,8 +358,7 @@ static void deaths_neither_double_nor_disorder(void **state) {
         }
         int number = model_->published;
         for (int slot = 0; slot < MEMBERS; slot++) {
-            UNTIL(model_->w,
-                  model_->last_of[slot][0][MEMBERS - 1] == number);
+            UNTIL(model_->w, model_->last_of[slot][0][MEMBERS - 1] == number);
         }
         assert_true(model_->deliveries > before);
         end(model_);

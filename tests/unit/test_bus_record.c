@@ -17,25 +17,24 @@ static const char key[] = "k1";
 static const uint8_t payload[] = {0, 1, 2, 0xff, 'x'};
 
 static tw__record sample(void) {
-    return (tw__record){
-        .type = TW__RECORD_PUBLISH,
-        .channel = channel,
-        .channel_len = sizeof channel - 1,
-        .key = key,
-        .key_len = sizeof key - 1,
-        .data = payload,
-        .len = sizeof payload,
-        .token = UINT64_C(0x1122334455667788),
-        .header = {.flags = 0xf00d,
-                   .lane = 3,
-                   .colour = 9,
-                   .origin = {.node = 0xa1b2c3d4,
-                              .incarnation = 0x01020304,
-                              .slot = 0xbeef},
-                   .except = UINT64_MAX - 1,
-                   .offset = UINT64_C(1) << 52,
-                   .deadline_ms = 123456789,
-                   .trace = "0123456789abcde"}};
+    return (tw__record){.type = TW__RECORD_PUBLISH,
+                        .channel = channel,
+                        .channel_len = sizeof channel - 1,
+                        .key = key,
+                        .key_len = sizeof key - 1,
+                        .data = payload,
+                        .len = sizeof payload,
+                        .token = UINT64_C(0x1122334455667788),
+                        .header = {.flags = 0xf00d,
+                                   .lane = 3,
+                                   .colour = 9,
+                                   .origin = {.node = 0xa1b2c3d4,
+                                              .incarnation = 0x01020304,
+                                              .slot = 0xbeef},
+                                   .except = UINT64_MAX - 1,
+                                   .offset = UINT64_C(1) << 52,
+                                   .deadline_ms = 123456789,
+                                   .trace = "0123456789abcde"}};
 }
 
 static void assert_same(const tw__record *a, const tw__record *b) {
@@ -78,10 +77,9 @@ static void the_layout_is_the_documented_one(void **state) {
     uint8_t bytes[256];
     tw__record written = sample();
     tw__record_write(bytes, &written);
-    static const uint8_t front[] = {89,   0,    0,    0,    1,    7,
-                                    0x0d, 0xf0, 3,    9,    10,   2,
-                                    0xd4, 0xc3, 0xb2, 0xa1, 0x04, 0x03,
-                                    0x02, 0x01, 0xef, 0xbe, 0,    0};
+    static const uint8_t front[] = {
+        89,   0,    0,    0,    1,    7,    0x0d, 0xf0, 3,    9,    10, 2,
+        0xd4, 0xc3, 0xb2, 0xa1, 0x04, 0x03, 0x02, 0x01, 0xef, 0xbe, 0,  0};
     assert_memory_equal(bytes, front, sizeof front);
     assert_int_equal(bytes[24], 0xfe);
     assert_int_equal(bytes[38], 0x10);
@@ -118,8 +116,7 @@ static void an_impossible_length_is_refused_at_the_fourth_byte(void **state) {
     assert_int_equal(tw__record_parse(too_short, 3, &read, &taken), 0);
     assert_int_equal(tw__record_parse(too_short, 4, &read, &taken),
                      TW_EINVALID);
-    assert_int_equal(tw__record_parse(too_long, 4, &read, &taken),
-                     TW_EINVALID);
+    assert_int_equal(tw__record_parse(too_long, 4, &read, &taken), TW_EINVALID);
     assert_int_equal(tw__record_parse(longest, 4, &read, &taken), 0);
 }
 

@@ -86,7 +86,8 @@ TW_API int tw_lua_start(tw_lua *lua, tw_server *server, char *report);
 TW_API int tw_lua_reload(tw_lua *lua, char *report);
 
 /* Ends the scripts: timers stop, what waits is cancelled, no hook runs any
- * more. Before tw_server_destroy; harmless when not started. */
+ * more. Before tw_server_destroy and not from inside a hook; harmless when not
+ * started. */
 TW_API void tw_lua_stop(tw_lua *lua);
 
 /* The number of the running generation, 0 before the first. */

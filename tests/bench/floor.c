@@ -1,0 +1,349 @@
+/* SPDX-License-Identifier: MIT */
+#include "floor.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <openssl/evp.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define FDS_MAX 1048576
+#define BUFFER_SIZE (1 << 20)
+#define READ_SIZE 65536
+#define EVENTS 512
+
+enum { NEW = 0, ECHO, SUBSCRIBER, PUBLISHER };
+
+/* Held only by connections in the middle of something. */
+typedef struct rest {
+    floor_bytes in, out;
+} rest;
+
+int *floor_subscribers;
+size_t floor_subscribers_len;
+
+static uint8_t *kinds; /* by descriptor; mapped, so what is unused costs none */
+static rest **rests;
+static uint8_t buffer[BUFFER_SIZE];
+static int epoll;
+static const floor_hooks *hooks;
+
+static void die(const char *what) {
+    perror(what);
+    exit(1);
+}
+
+static void *map(size_t size) {
+    void *block = mmap(NULL, size, PROT_READ | PROT_WRITE,
+                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (block == MAP_FAILED) {
+        die("mmap");
+    }
+    return block;
+}
+
+void floor_append(floor_bytes *bytes, const void *data, size_t len) {
+    if (bytes->len + len > bytes->cap) {
+        bytes->cap = (bytes->len + len) * 2;
+        bytes->data = realloc(bytes->data, bytes->cap);
+        if (bytes->data == NULL) {
+            die("realloc");
+        }
+    }
+    memcpy(bytes->data + bytes->len, data, len);
+    bytes->len += len;
+}
+
+static rest *rest_of(int fd) {
+    if (rests[fd] == NULL) {
+        rests[fd] = calloc(1, sizeof **rests);
+        if (rests[fd] == NULL) {
+            die("calloc");
+        }
+    }
+    return rests[fd];
+}
+
+static void free_rest(int fd) {
+    if (rests[fd] != NULL) {
+        free(rests[fd]->in.data);
+        free(rests[fd]->out.data);
+        free(rests[fd]);
+        rests[fd] = NULL;
+    }
+}
+
+static void free_rest_if_empty(int fd) {
+    if (rests[fd] != NULL && rests[fd]->in.len + rests[fd]->out.len == 0) {
+        free_rest(fd);
+    }
+}
+
+static void watch(int fd, int operation, uint32_t events) {
+    struct epoll_event event = {.events = events, .data = {.fd = fd}};
+    epoll_ctl(epoll, operation, fd, &event);
+}
+
+void floor_send(int fd, const void *data, size_t len) {
+    bool is_waiting = rests[fd] != NULL && rests[fd]->out.len > 0;
+    ssize_t sent =
+        is_waiting ? 0 : send(fd, data, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (sent < 0 && errno != EAGAIN) {
+        return; /* it is gone: reading will tell */
+    }
+    sent = sent < 0 ? 0 : sent;
+    if ((size_t)sent < len) {
+        floor_append(&rest_of(fd)->out, (const char *)data + sent,
+                     len - (size_t)sent);
+        watch(fd, EPOLL_CTL_MOD, EPOLLIN | EPOLLOUT);
+    }
+}
+
+static void send_rest(int fd) {
+    rest *r = rests[fd];
+    ssize_t sent = send(fd, r->out.data, r->out.len, MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (sent > 0) {
+        r->out.len -= (size_t)sent;
+        memmove(r->out.data, r->out.data + sent, r->out.len);
+    }
+    if (r->out.len == 0) {
+        watch(fd, EPOLL_CTL_MOD, EPOLLIN);
+        free_rest_if_empty(fd);
+    }
+}
+
+static void drop(int fd) {
+    for (size_t i = 0; kinds[fd] == SUBSCRIBER && i < floor_subscribers_len;
+         i++) {
+        if (floor_subscribers[i] == fd) {
+            floor_subscribers[i] = floor_subscribers[--floor_subscribers_len];
+            break;
+        }
+    }
+    free_rest(fd);
+    kinds[fd] = NEW;
+    close(fd);
+}
+
+static const char *header(const char *head, const char *name) {
+    const char *at = strcasestr(head, name);
+    return at == NULL ? NULL : at + strlen(name);
+}
+
+static void answer(int fd, const char *key, size_t key_len) {
+    char text[128], accept[32], response[256];
+    uint8_t digest[20];
+    int len = snprintf(text, sizeof text,
+                       "%.*s258EAFA5-E914-47DA-95CA-C5AB0DC85B11", (int)key_len,
+                       key);
+    EVP_Digest(text, (size_t)len, digest, NULL, EVP_sha1(), NULL);
+    EVP_EncodeBlock((unsigned char *)accept, digest, sizeof digest);
+    len = snprintf(response, sizeof response,
+                   "HTTP/1.1 101 Switching Protocols\r\n"
+                   "Upgrade: websocket\r\n"
+                   "Connection: Upgrade\r\n"
+                   "Sec-WebSocket-Accept: %s\r\n\r\n",
+                   accept);
+    floor_send(fd, response, (size_t)len);
+}
+
+/* The length of the request's head; 0 when it is not all there, -1 when it is
+ * no upgrade. */
+static ssize_t shake(int fd, uint8_t *data, size_t len) {
+    uint8_t *end = memmem(data, len, "\r\n\r\n", 4);
+    if (end == NULL) {
+        return 0;
+    }
+    *end = 0;
+    const char *key = header((const char *)data, "\r\nSec-WebSocket-Key: ");
+    if (key == NULL) {
+        return -1;
+    }
+    answer(fd, key, strcspn(key, "\r"));
+    const char *path = (const char *)data + 4;
+    kinds[fd] = strncmp(path, "/sub", 4) == 0   ? SUBSCRIBER
+                : strncmp(path, "/pub", 4) == 0 ? PUBLISHER
+                                                : ECHO;
+    if (kinds[fd] == SUBSCRIBER) {
+        floor_subscribers[floor_subscribers_len++] = fd;
+    }
+    return end + 4 - data;
+}
+
+/* Turns a client's frame into a server's, in place: unmasked, and its header
+ * moved against the payload. Returns where it begins. */
+static uint8_t *convert(uint8_t *frame, size_t head, size_t len) {
+    uint8_t *payload = frame + head, *mask = payload - 4;
+    uint32_t mask32;
+    uint64_t mask64;
+    size_t i = 0;
+    memcpy(&mask32, mask, 4);
+    mask64 = (uint64_t)mask32 << 32 | mask32;
+    for (; i + 8 <= len; i += 8) {
+        uint64_t word;
+        memcpy(&word, payload + i, 8);
+        word ^= mask64;
+        memcpy(payload + i, &word, 8);
+    }
+    for (; i < len; i++) {
+        payload[i] ^= mask[i % 4];
+    }
+    memmove(frame + 4, frame, head - 4);
+    frame[5] &= 0x7f;
+    return frame + 4;
+}
+
+/* Serves a whole frame; false when the connection has ended. */
+static bool serve(int fd, uint8_t *frame, size_t head, size_t len) {
+    int opcode = frame[0] & 15;
+    uint8_t *out = convert(frame, head, len);
+    size_t size = head - 4 + len;
+    if (opcode == 8) {
+        floor_send(fd, out, size);
+        drop(fd);
+        return false;
+    }
+    if (opcode == 9) {
+        out[0] = 0x8a;
+        floor_send(fd, out, size);
+    } else if (opcode < 8 && kinds[fd] == ECHO) {
+        hooks->on_echo(fd, out, size);
+    } else if (opcode < 8 && kinds[fd] == PUBLISHER) {
+        hooks->on_publish(out, size);
+    }
+    return true;
+}
+
+/* The size of a masked frame's header, and its payload's; 0 when not all of
+ * it is there. */
+static size_t measure(const uint8_t *data, size_t len, uint64_t *payload) {
+    size_t width = len < 2               ? 0
+                   : (data[1] & 127) == 126 ? 2
+                   : (data[1] & 127) == 127 ? 8
+                                            : 0;
+    if (len < 2 + width + 4) {
+        return 0;
+    }
+    *payload = width == 0 ? data[1] & 127 : 0;
+    for (size_t i = 0; i < width; i++) {
+        *payload = *payload << 8 | data[2 + i];
+    }
+    return *payload <= len - 2 - width - 4 ? 2 + width + 4 : 0;
+}
+
+static void parse(int fd, uint8_t *data, size_t len) {
+    size_t at = 0;
+    if (kinds[fd] == NEW) {
+        ssize_t head = shake(fd, data, len);
+        if (head < 0) {
+            drop(fd);
+            return;
+        }
+        at = (size_t)head;
+    }
+    while (kinds[fd] != NEW) {
+        uint64_t payload = 0;
+        size_t head = measure(data + at, len - at, &payload);
+        if (head == 0) {
+            break;
+        }
+        if (!serve(fd, data + at, head, (size_t)payload)) {
+            return;
+        }
+        at += head + (size_t)payload;
+    }
+    if (at < len) {
+        floor_append(&rest_of(fd)->in, data + at, len - at);
+    }
+    hooks->on_read_end(fd);
+}
+
+static void on_readable(int fd) {
+    size_t kept = 0;
+    if (rests[fd] != NULL && rests[fd]->in.len > 0) {
+        kept = rests[fd]->in.len;
+        memcpy(buffer, rests[fd]->in.data, kept);
+        rests[fd]->in.len = 0;
+        free_rest_if_empty(fd);
+    }
+    size_t room = BUFFER_SIZE - kept;
+    ssize_t got = recv(fd, buffer + kept, room < READ_SIZE ? room : READ_SIZE,
+                       MSG_DONTWAIT);
+    if (got > 0) {
+        parse(fd, buffer, kept + (size_t)got);
+    } else if (got == 0 || errno != EAGAIN) {
+        drop(fd);
+    }
+}
+
+static void on_connections(int listener) {
+    int one = 1, fd;
+    while ((fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK)) >= 0) {
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+        watch(fd, EPOLL_CTL_ADD, EPOLLIN);
+    }
+}
+
+static int listen_on(const char *port) {
+    int one = 1, fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+    struct sockaddr_in address = {
+        .sin_family = AF_INET,
+        .sin_port = htons((uint16_t)atoi(port)),
+        .sin_addr = {.s_addr = htonl(INADDR_LOOPBACK)}};
+    socklen_t size = sizeof address;
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+    if (bind(fd, (struct sockaddr *)&address, size) != 0 ||
+        listen(fd, 4096) != 0) {
+        die("listen");
+    }
+    getsockname(fd, (struct sockaddr *)&address, &size);
+    printf("listening on 127.0.0.1:%d\n", ntohs(address.sin_port));
+    fflush(stdout);
+    return fd;
+}
+
+static void handle(int listener, const struct epoll_event *event) {
+    int fd = event->data.fd;
+    if (fd == listener) {
+        on_connections(fd);
+        return;
+    }
+    if ((event->events & EPOLLOUT) != 0 && rests[fd] != NULL) {
+        send_rest(fd);
+    }
+    if ((event->events & ~(uint32_t)EPOLLOUT) != 0) {
+        on_readable(fd);
+    }
+}
+
+int floor_main(int argc, char **argv, const floor_hooks *with) {
+    struct rlimit limit;
+    struct epoll_event events[EVENTS];
+    getrlimit(RLIMIT_NOFILE, &limit);
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
+    hooks = with;
+    kinds = map(FDS_MAX);
+    rests = map(FDS_MAX * sizeof *rests);
+    floor_subscribers = map(FDS_MAX * sizeof *floor_subscribers);
+    epoll = epoll_create1(0);
+    int listener = listen_on(argc > 1 ? argv[1] : "0");
+    watch(listener, EPOLL_CTL_ADD, EPOLLIN);
+    for (;;) {
+        int count = epoll_wait(epoll, events, EVENTS, -1);
+        for (int i = 0; i < count; i++) {
+            handle(listener, &events[i]);
+        }
+        hooks->on_turn();
+    }
+}

@@ -1,0 +1,28 @@
+/* A floor that sends each message by itself: one system call per socket and
+ * message.
+ *
+ * SPDX-License-Identifier: MIT */
+#include "floor.h"
+
+static void on_publish(const uint8_t *frame, size_t len) {
+    for (size_t i = 0; i < floor_subscribers_len; i++) {
+        floor_send(floor_subscribers[i], frame, len);
+    }
+}
+
+static void on_echo(int fd, const uint8_t *frame, size_t len) {
+    floor_send(fd, frame, len);
+}
+
+static void on_read_end(int fd) {
+    (void)fd;
+}
+
+static void on_turn(void) {
+}
+
+int main(int argc, char **argv) {
+    static const floor_hooks hooks = {on_echo, on_publish, on_read_end,
+                                      on_turn};
+    return floor_main(argc, argv, &hooks);
+}
