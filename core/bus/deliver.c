@@ -269,8 +269,7 @@ void tw__deliver_on_count_request(tw__peer *peer, const tw__record *record) {
     if (peer->outbox.level[TW__OUTBOX_CONTROL] + TW__RECORD_HEADER >
             bus->config.control_budget_bytes ||
         tw__outbox_append(&peer->outbox, &reply) != 0) {
-        bus->stats.link_resets++;
-        tw__peer_reset(peer);
+        tw__peer_give_up(peer, "too many answers wait");
     }
     tw__peer_use(peer);
 }

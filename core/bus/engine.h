@@ -42,9 +42,10 @@ typedef struct tw__interest {
     tw__interest_cb cb;
     void *arg;
     uint32_t count;
-    bool is_told;      /* requested on the current stream */
-    bool is_awaited;   /* the newest request is not confirmed */
-    bool is_confirmed; /* `cb` was called */
+    bool is_told;        /* requested on the current stream */
+    bool is_awaited;     /* the newest request is not confirmed */
+    bool is_asked_again; /* to be requested though it was told */
+    bool is_confirmed;   /* `cb` was called */
     bool is_dropped;
     uint8_t len;
     char channel[];
@@ -157,8 +158,11 @@ bool tw__peer_flush(tw__peer *peer);
 
 bool tw__peer_has_something(const tw__peer *peer); /* to be written */
 
-/* Gives the stream up; it is opened again when it is needed. */
+/* The stream is over; it is opened again when it is needed. */
 void tw__peer_reset(tw__peer *peer);
+
+/* The same, by our own decision: counted and logged. */
+void tw__peer_give_up(tw__peer *peer, const char *why);
 
 /* An incarnation of the other was heard of. */
 void tw__peer_learn(tw__peer *peer, uint32_t incarnation);

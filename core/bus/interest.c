@@ -110,8 +110,7 @@ static void drop_told(tw__interest *interest) {
     make_due(interest);
     if (peer->dropped_bytes + peer->outbox.level[TW__OUTBOX_CONTROL] >
         peer->bus->config.control_budget_bytes) {
-        peer->bus->stats.link_resets++;
-        tw__peer_reset(peer);
+        tw__peer_give_up(peer, "too many interests dropped");
     }
 }
 
@@ -187,6 +186,10 @@ static void free_dropped_due(tw__interest *interest) {
     free_if_done(interest);
 }
 
+static bool is_to_be_requested(const tw__interest *interest) {
+    return !interest->is_told || interest->is_asked_again;
+}
+
 static void write_request(tw__peer *peer, tw__interest *interest,
                           tw__record *record) {
     *record = (tw__record){.type = TW__RECORD_COUNT,
@@ -195,7 +198,7 @@ static void write_request(tw__peer *peer, tw__interest *interest,
                            .header.offset = interest->count};
     if (interest->is_dropped) {
         record->type = TW__RECORD_DROP;
-    } else if (!interest->is_told) {
+    } else if (is_to_be_requested(interest)) {
         record->type = TW__RECORD_INTEREST;
         record->token = ++peer->bus->last_token;
     }
@@ -216,8 +219,9 @@ int tw__interest_tell(tw__peer *peer) {
         tw__list_remove(&interest->due);
         if (interest->is_dropped) {
             free_dropped_due(interest);
-        } else if (!interest->is_told) {
+        } else if (is_to_be_requested(interest)) {
             interest->is_told = true;
+            interest->is_asked_again = false;
             interest->is_awaited = true;
             interest->token = record.token;
         }
@@ -236,6 +240,7 @@ void tw__interest_untell(tw__peer *peer) {
          node = node->next) {
         IN_HOME(node)->is_told = false;
         IN_HOME(node)->is_awaited = false;
+        IN_HOME(node)->is_asked_again = false;
         tw__list_push(&peer->due, &IN_HOME(node)->due);
     }
 }
@@ -265,7 +270,7 @@ void tw__interest_suspect(tw__peer *peer) {
         tw__interest *interest = IN_HOME(node);
         tw__list_push(&peer->interests, node);
         if (interest->is_told && interest->is_awaited) {
-            interest->is_told = false;
+            interest->is_asked_again = true;
             make_due(interest);
         } else if (interest->is_told) {
             tell_unknown_gap(peer->bus, interest);

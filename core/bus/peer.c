@@ -60,6 +60,14 @@ static void rest(tw__peer *peer) {
                            : BACKOFF_MAX_MS;
 }
 
+void tw__peer_give_up(tw__peer *peer, const char *why) {
+    peer->bus->stats.link_resets++;
+    tw__log_printf(peer->bus->config.log, TW_LOG_WARN,
+                   "bus: stream to member %u is opened anew: %s", peer->slot,
+                   why);
+    tw__peer_reset(peer);
+}
+
 void tw__peer_reset(tw__peer *peer) {
     uint64_t now_ms = tw__loop_now(peer->bus->config.loop);
     if (peer->state == TW__PEER_OPEN && now_ms - peer->opened_ms >= LASTED_MS) {
@@ -74,6 +82,8 @@ void tw__peer_reset(tw__peer *peer) {
 
 static void fail_protocol(tw__peer *peer) {
     peer->bus->stats.link_protocol_errors++;
+    tw__log_printf(peer->bus->config.log, TW_LOG_WARN,
+                   "bus: member %u answers wrongly", peer->slot);
     tw__peer_reset(peer);
 }
 
@@ -128,6 +138,9 @@ static void on_opened(tw__peer *peer, uint32_t incarnation) {
         return;
     }
     tw__peer_learn(peer, incarnation);
+    tw__log_printf(peer->bus->config.log, TW_LOG_DEBUG,
+                   "bus: linked to member %u, incarnation %u", peer->slot,
+                   incarnation);
     peer->state = TW__PEER_OPEN;
     peer->opened_ms = tw__loop_now(peer->bus->config.loop);
     peer->is_unavailable = false;
@@ -197,6 +210,9 @@ static void on_retry(tw__wheel_entry *entry) {
 static void on_away(tw__wheel_entry *entry) {
     tw__peer *peer = TW__CONTAINER(entry, tw__peer, away);
     peer->is_unavailable = true;
+    tw__log_printf(peer->bus->config.log, TW_LOG_WARN,
+                   "bus: home %u has been away for %u ms", peer->slot,
+                   peer->bus->config.away_ms);
     tw__publish_fail(peer, TW_EUNAVAILABLE);
     if (!peer->bus->is_closing) {
         tw__count_fail(peer, TW_EUNAVAILABLE);

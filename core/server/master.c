@@ -89,9 +89,6 @@ static void run(tw__master *master) {
     master->state = TW__MASTER_RUNNING;
     master->board->generation = master->reload.committed;
     announce(master);
-    if (master->is_reload_due) {
-        tw__reload_request(&master->reload);
-    }
 }
 
 static void advance(tw__master *master, uint64_t now_ms) {
@@ -168,6 +165,7 @@ static void sooner(uint64_t *due_ms, uint64_t other_ms) {
 static int wait_ms(const tw__master *master, uint64_t now_ms) {
     uint64_t due_ms = now_ms + 60000;
     sooner(&due_ms, tw__reload_due(&master->reload));
+    sooner(&due_ms, tw__master_reload_due(master));
     sooner(&due_ms, master->end_ms);
     for (uint32_t i = 0; i < tw__master_child_count(master); i++) {
         const tw__child *child = &master->children[i];
@@ -205,6 +203,7 @@ static void look_after(tw__master *master, uint64_t now_ms) {
     }
     tw__children_look(master, now_ms);
     tw__reload_tick(&master->reload, now_ms);
+    tw__master_begin_reload(master, now_ms);
     tw__children_admit(master);
     advance(master, now_ms);
 }

@@ -4,6 +4,10 @@
 
 #include "server/master_state.h"
 
+/* Hooks that wait in the old generation end with the reload after the next one:
+ * a burst of requests must not cut off those that only wait for a moment. */
+enum { REST_MS = 100 };
+
 static void log_step(const tw__master *master, tw_log_level level,
                      const char *message, uint32_t generation, const char *key,
                      const char *value) {
@@ -92,6 +96,7 @@ static void on_done(void *arg, uint32_t generation, int status,
     tw__master *master = arg;
     if (status == 0) {
         master->board->reloads_ok++;
+        master->reload_rest_ms = tw__board_now_ms() + REST_MS;
         log_step(master, TW_LOG_INFO, "reload committed", generation, NULL,
                  NULL);
     } else {
@@ -114,13 +119,24 @@ const tw__reload_ops tw__master_reload_ops = {
     .done = on_done,
 };
 
+uint64_t tw__master_reload_due(const tw__master *master) {
+    bool is_possible = master->is_reload_due &&
+                       master->state != TW__MASTER_STARTING &&
+                       master->reload.phase == TW__RELOAD_IDLE;
+    return is_possible ? master->reload_rest_ms : TW__NEVER;
+}
+
+void tw__master_begin_reload(tw__master *master, uint64_t now_ms) {
+    if (now_ms >= tw__master_reload_due(master)) {
+        master->is_reload_due = false;
+        tw__reload_request(&master->reload);
+    }
+}
+
 void tw__master_want_reload(tw__master *master, uint64_t id) {
     if (id > master->reload_wanted) {
         master->reload_wanted = id;
     }
-    if (master->state == TW__MASTER_STARTING) {
-        master->is_reload_due = true;
-    } else {
-        tw__reload_request(&master->reload);
-    }
+    master->is_reload_due = true;
+    tw__master_begin_reload(master, tw__board_now_ms());
 }

@@ -95,7 +95,8 @@ typedef struct tw__master {
     tw__reload reload;
     uint64_t reload_wanted;  /* the admin's highest request */
     uint64_t reload_covered; /* what the attempt under way answers */
-    bool is_reload_due;      /* wanted while STARTING */
+    bool is_reload_due;      /* wanted; begins when nothing is in its way */
+    uint64_t reload_rest_ms; /* and not before this */
     uint64_t end_ms;         /* DRAINING, LEAVING: when all are killed */
     uint64_t look_ms;        /* when hangs are looked for next */
     int signal_fd;
@@ -182,6 +183,9 @@ void tw__master_snapshot(const char *dir, uint32_t generation,
 /* A reload is wanted; its result goes to the admin's request `id` (0: to
  * nobody). Before all slots run it waits for that. */
 void tw__master_want_reload(tw__master *master, uint64_t id);
+/* Begins the one that is wanted, if it may; when to ask again (TW__NEVER). */
+void tw__master_begin_reload(tw__master *master, uint64_t now_ms);
+uint64_t tw__master_reload_due(const tw__master *master);
 
 /* ---- master.c ----------------------------------------------------------- */
 

@@ -610,6 +610,46 @@ static void a_broken_stream_of_the_home_is_suspected(void **state) {
     world_destroy(w);
 }
 
+static char to_be_dropped[64];
+
+static void drop_the_other(member *m) {
+    drop(m, to_be_dropped);
+}
+
+/* The home may know of an interest that was to be asked for again: dropping it
+ * then must be told. */
+static void an_interest_in_doubt_is_dropped_at_the_home(void **state) {
+    (void)state;
+    world *w = world_create(2, 0);
+    member *far = start(w, 0);
+    char a[64];
+    snprintf(to_be_dropped, sizeof to_be_dropped, "%s", name_at(w, 1, 1));
+    snprintf(a, sizeof a, "%s", name_at(w, 1, 0));
+    puppet p = {.w = w};
+    interest(far, to_be_dropped);
+    interest(far, a);
+    puppet_accepts(&p, 1, 1);
+    puppet_receives(&p, TW__RECORD_INTEREST);
+    uint64_t token = puppet_receives(&p, TW__RECORD_INTEREST).token;
+    p.out = stranger_connects(w, 0);
+    tw__record hello = hello_of(1, 1);
+    stranger_sends(p.out, &hello);
+    puppet_answers(&p, TW__RECORD_CONFIRM, a, token, 0);
+    UNTIL(w, far->confirms == 1);
+    close(p.out);
+    far->on_gap = drop_the_other;
+    p.out = stranger_connects(w, 0);
+    hello.header.offset = 2;
+    stranger_sends(p.out, &hello);
+    tw__record record = puppet_receives(&p, TW__RECORD_DROP);
+    assert_int_equal(record.channel_len, strlen(to_be_dropped));
+    assert_memory_equal(record.channel, to_be_dropped, record.channel_len);
+    close(p.in);
+    close(p.out);
+    tw__bytes_deinit(&p.received);
+    world_destroy(w);
+}
+
 /* What had left only in part is sent again, whole; what the home may have seen
  * is not. */
 static void what_had_not_left_whole_is_sent_again(void **state) {
@@ -774,6 +814,7 @@ int main(void) {
         cmocka_unit_test(a_second_stream_follows_the_first),
         cmocka_unit_test(only_the_newest_request_can_be_confirmed),
         cmocka_unit_test(a_broken_stream_of_the_home_is_suspected),
+        cmocka_unit_test(an_interest_in_doubt_is_dropped_at_the_home),
         cmocka_unit_test(what_had_not_left_whole_is_sent_again),
         cmocka_unit_test(a_full_stream_can_be_given_up),
         cmocka_unit_test(a_home_that_does_not_answer_is_away),

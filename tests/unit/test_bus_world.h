@@ -47,6 +47,7 @@ typedef struct member {
     uint64_t gap_total, last_count;
     void (*on_publication)(struct member *member, tw__pub *pub); /* borrowed */
     void (*on_confirm)(struct member *member);
+    void (*on_gap)(struct member *member);
 } member;
 
 typedef struct world {
@@ -125,6 +126,9 @@ static inline void world_on_gap(void *arg, const char *channel, size_t len,
     m->gap_total += lost;
     journal_add(m, "gap %.*s %llu", (int)len, channel,
                 (unsigned long long)lost);
+    if (m->on_gap != NULL) {
+        m->on_gap(m);
+    }
 }
 
 static inline void world_on_lost(void *arg, const tw__pub *pub, int error) {
