@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "histogram.h"
 
-#include <math.h>
-
 void tw__bench_histogram_merge(tw__bench_histogram *into,
                                const tw__bench_histogram *from) {
     into->count += from->count;
@@ -30,12 +28,12 @@ uint64_t tw__bench_histogram_at(const tw__bench_histogram *histogram,
         return 0;
     }
     /* Rounded up, but for what binary fractions add: 99.9 % of 1000 is 999. */
-    double exact = percent / 100.0 * (double)histogram->count;
-    uint64_t rank = (uint64_t)ceil(exact - 1e-6);
+    double exact = percent / 100.0 * (double)histogram->count - 1e-6;
+    uint64_t rank = exact > 0 ? (uint64_t)exact + 1 : 1;
     uint64_t seen = 0;
     for (size_t i = 0; i < TW__BENCH_BUCKETS - 1; i++) {
         seen += histogram->buckets[i];
-        if (seen > 0 && seen >= rank) {
+        if (seen >= rank) {
             uint64_t end = bucket_end(i);
             return end < histogram->max ? end : histogram->max;
         }
