@@ -13,6 +13,7 @@ typedef struct tw__interest {
     tw_server *server;
     tw__channel *channel; /* NULL: dropped before it was confirmed */
     uint32_t users;       /* subscriptions, joined or under way */
+    bool is_answered; /* the broker's callback came */
     bool is_confirmed;
     tw__list waiters;      /* until it is confirmed */
     tw__wheel_entry batch; /* when a gathered batch is due */

@@ -3,8 +3,8 @@
  *
  * A worker declares interest in a channel when its first connection asks for
  * it, and drops it with the last. A subscriber joins when the interest is
- * confirmed: at once in the turn if it is already. Callbacks start from the run
- * queue or the broker, never inside of a call from a hook.
+ * confirmed: at the end of the turn if it is already. Callbacks start there, too,
+ * never inside of a call from a hook.
  *
  * SPDX-License-Identifier: MIT */
 #include <string.h>
@@ -35,6 +35,10 @@ static void answer(tw_server *server, tw__waiter *waiter, int status) {
     tw__loop_wake(&server->loop);
 }
 
+static int join_waiter(tw__waiter *waiter);
+
+/* They join here and now, since what comes next may be a publication; their
+ * callbacks are called before it is walked. */
 static void on_confirmed(int status, const tw__position *position, void *arg) {
     tw__interest *interest = arg;
     (void)position; /* history will want it */
@@ -42,16 +46,14 @@ static void on_confirmed(int status, const tw__position *position, void *arg) {
         tw__free(interest); /* dropped meanwhile */
         return;
     }
+    interest->is_answered = true;
     interest->is_confirmed = status == 0;
-    if (status == 0) {
-        tw__list_move_all(&interest->server->waiters, &interest->waiters);
-    }
     while (!tw__list_is_empty(&interest->waiters)) {
-        answer(interest->server,
-               TW__CONTAINER(interest->waiters.next, tw__waiter, node),
-               status);
+        tw__waiter *waiter =
+            TW__CONTAINER(interest->waiters.next, tw__waiter, node);
+        answer(interest->server, waiter,
+               status == 0 ? join_waiter(waiter) : status);
     }
-    tw__loop_wake(&interest->server->loop);
 }
 
 static void on_batch_due(tw__wheel_entry *entry) {
@@ -97,7 +99,7 @@ static void release_interest(tw__channel *channel) {
     }
     server->broker->ops->drop(server->broker, channel->name,
                               channel->name_len);
-    if (interest->is_confirmed) {
+    if (interest->is_answered) {
         tw__free(interest); /* else its callback still comes */
     }
 }
@@ -192,13 +194,18 @@ static tw__conn_sub *sub_of(const tw__waiter *waiter) {
     return NULL;
 }
 
+static int join_waiter(tw__waiter *waiter) {
+    tw__conn_sub *sub = sub_of(waiter);
+    bool is_to_join = sub != NULL && sub->sub.index == TW__NOT_JOINED;
+    return is_to_join ? join(waiter->conn, sub) : 0;
+}
+
 static void finish(tw__waiter *waiter) {
     tw_conn *conn = waiter->conn;
     tw__conn_sub *sub = sub_of(waiter);
-    int status = waiter->status;
+    int status = waiter->status == 0 ? join_waiter(waiter) : waiter->status;
     if (sub != NULL) {
         sub->waiter = NULL;
-        status = status == 0 ? join(conn, sub) : status;
         if (status != 0) {
             leave(conn, sub);
             remove_sub(conn, sub);
@@ -230,7 +237,8 @@ static void add_sub(tw_conn *conn, tw__channel *channel, tw__waiter *waiter) {
     conn->server->page->gauges[TW_GAUGE_SUBSCRIPTIONS]++;
     interest->users++;
     tw__conn_refresh_fast(conn);
-    if (interest->is_confirmed) {
+    if (interest->is_answered) {
+        waiter->status = interest->is_confirmed ? 0 : TW_EUNAVAILABLE;
         tw__list_push(&conn->server->waiters, &waiter->node);
         tw__loop_wake(&conn->server->loop);
     } else {

@@ -12,9 +12,10 @@ const site = serve({ settings: { limits: { close: 0.5 } } });
 /* ---- codes from the client ---- */
 
 says(site, "RFC 6455 5.5.1: a close without a body is answered with one without a body", close(), ["close", "FIN"]);
-for (const code of [1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014, 3000, 3001, 3999, 4000, 4001, 4999]) {
+for (const code of [1000, 1001, 1002, 1003, 1007, 1008, 1009, 1011, 1012, 1013, 1014, 3000, 3001, 3999, 4000, 4001, 4999]) {
   says(site, `RFC 6455 7.4: the close code ${code} is echoed`, close(code), [`close ${code}`, "FIN"]);
 }
+says(site, "RFC 6455 7.4.1: 1010 is the client's alone, and answered without a code", close(1010, "no extension"), ["close", "FIN"]);
 for (const code of [0, 1, 999, 1004, 1005, 1006, 1015, 1016, 1100, 1999, 2000, 2999, 5000, 5001, 65535]) {
   fails(site, `RFC 6455 7.4: the close code ${code} may not be sent and is failed with 1002`, close(code), 1002);
 }

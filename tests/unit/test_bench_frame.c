@@ -171,7 +171,7 @@ static void memory_is_held_only_in_the_middle_of_something(void **state) {
 
 static void writing_masks_and_reading_back_unmasks(void **state) {
     (void)state;
-    static uint8_t frame[70100], payload[70000];
+    static uint8_t out[70100], payload[70000];
     for (size_t i = 0; i < sizeof payload; i++) {
         payload[i] = (uint8_t)(i * 7 + i / 256);
     }
@@ -180,14 +180,14 @@ static void writing_masks_and_reading_back_unmasks(void **state) {
         uint32_t word;
         memcpy(&word, mask, 4);
         size_t size =
-            tw__bench_frame_write(frame, TW__BENCH_BINARY, word, payload, len);
+            tw__bench_frame_write(out, TW__BENCH_BINARY, word, payload, len);
         size_t head = len < 126 ? 2 : len < 65536 ? 4 : 10;
         assert_int_equal(size, head + 4 + len);
-        assert_int_equal(frame[0], 0x82);
-        assert_int_equal(frame[1] & 0x80, 0x80);
-        assert_memory_equal(frame + head, mask, 4);
+        assert_int_equal(out[0], 0x82);
+        assert_int_equal(out[1] & 0x80, 0x80);
+        assert_memory_equal(out + head, mask, 4);
         for (size_t i = 0; i < len; i++) {
-            assert_int_equal(frame[head + 4 + i] ^ mask[i % 4], payload[i]);
+            assert_int_equal(out[head + 4 + i] ^ mask[i % 4], payload[i]);
         }
     }
 }

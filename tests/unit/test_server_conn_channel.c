@@ -150,7 +150,7 @@ static void the_answer_may_close_those_who_wait_behind_it(void **state) {
                          0);
     }
     world_turns(&w, 5);
-    assert_log(&w, "sub:1:ok sub:1:closed sub:1:closed close:1:4000: ");
+    assert_log(&w, "sub:1:ok close:1:4000: sub:1:closed sub:1:closed ");
     world_close(&w);
 }
 
