@@ -130,9 +130,35 @@ static void finish_fields(building *b) {
     b->request->header_count = b->count;
 }
 
-static tw__http_error finish_target(tw__http_request *request, char *path) {
+/* Takes "http://authority" off an absolute target, which RFC 9112 3.2.2 has
+ * servers understand; `authority` stays empty for any other target. */
+static void cut_authority(tw__http_text *target, tw__http_text *authority) {
+    static const char *const schemes[] = {"http://", "https://"};
+    for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++) {
+        size_t skip = strlen(schemes[i]);
+        if (target->len <= skip ||
+            !tw__http_same(target->data, skip, schemes[i], skip)) {
+            continue;
+        }
+        const char *host = target->data + skip;
+        size_t len = strcspn(host, "/?");
+        if (len > 0) {
+            *authority = (tw__http_text){host, len};
+            target->data = host + len;
+            target->len -= skip + len;
+        }
+        break;
+    }
+    if (authority->len > 0 && target->len == 0) {
+        *target = (tw__http_text){"/", 1};
+    }
+}
+
+static tw__http_error finish_target(tw__http_request *request,
+                                    tw__http_text *authority, char *path) {
     tw__http_text *target = &request->target;
     ((char *)target->data)[target->len] = '\0';
+    cut_authority(target, authority);
     request->path = (tw__http_text){path, 0};
     request->query = (tw__http_text){target->data + target->len, 0};
     if (strcmp(request->method.data, "CONNECT") == 0) {
@@ -169,8 +195,18 @@ static tw__http_error build(building *b, char *text, size_t len) {
     request->method = (tw__http_text){text, (size_t)(blank - text)};
     request->is_head = strcmp(text, "HEAD") == 0;
     finish_fields(b);
-    error = finish_target(request, text + len);
-    return error.status != 0 ? error : tw__http_rules_check(request);
+    tw__http_text authority = {"", 0};
+    error = finish_target(request, &authority, text + len);
+    if (error.status == 0) {
+        error = tw__http_rules_check(request);
+    }
+    /* A client says the same in both (RFC 9112 3.2); where they differ, others
+     * on the way might have gone by the other one. */
+    bool is_same = authority.len == 0 ||
+                   tw__http_same(authority.data, authority.len,
+                                 request->host.data, request->host.len);
+    return error.status != 0 || is_same ? error
+                                        : bad("target and Host differ");
 }
 
 tw__http_error tw__http_head_parse(const char *head, size_t len, size_t lines,

@@ -32,7 +32,8 @@
  * What is refused, by status:
  *   400 blank before a colon; folded lines; bare CR or LF; zero or control
  *       bytes; bytes over 0x7E in the request line; a request line not of the
- *       form "METHOD SP target SP HTTP/1.x"; absolute-form and authority-form;
+ *       form "METHOD SP target SP HTTP/1.x"; authority-form; absolute-form
+ *       that names another host than Host does;
  *       '#' or a backslash in the target; a path with an invalid escape, an
  *       escaped slash, backslash, zero or control byte, or a "." or ".."
  *       segment; no Host in 1.1, two Hosts, an empty or malformed Host; two

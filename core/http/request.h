@@ -23,7 +23,8 @@ typedef struct tw__http_request tw__http_request;
  * but the parser. */
 struct tw__http_request {
     tw__http_text method; /* "GET", as sent: methods are case-sensitive */
-    tw__http_text target; /* "/a%20b?x=1", as sent */
+    tw__http_text target; /* "/a%20b?x=1", as sent, less the
+                           * "http://host" of an absolute-form */
     tw__http_text path;   /* "/a b": escapes decoded. Begins with '/', has no
                            * "." or ".." segment, no zero or control byte and
                            * no backslash, but may hold "//" and bytes that

@@ -75,10 +75,9 @@ static void answer_file(tw_conn *conn) {
                          &file);
     tw__http_response response = tw__http_file_response(&file, req->http);
     if (file.status >= 400) {
-        const tw__http_field *first =
-            file.header_count > 0 ? &file.headers[0] : NULL;
-        tw__http_conn_error(conn, file.status, tw__http_reason(file.status),
-                            first);
+        tw__http_conn_error_with(conn, file.status,
+                                 tw__http_reason(file.status), file.headers,
+                                 file.header_count);
     } else if (tw__http_conn_respond(conn, &response) != 0) {
         tw__conn_cut(conn);
     } else {

@@ -145,9 +145,13 @@ static const char *code_of(int status) {
 
 void tw__http_conn_error(tw_conn *conn, int status, const char *message,
                          const tw__http_field *header) {
-    tw__http_response response = {.status = status,
-                                  .headers = header,
-                                  .header_count = header != NULL};
+    tw__http_conn_error_with(conn, status, message, header, header != NULL);
+}
+
+void tw__http_conn_error_with(tw_conn *conn, int status, const char *message,
+                              const tw__http_field *headers, size_t count) {
+    tw__http_response response = {
+        .status = status, .headers = headers, .header_count = count};
     tw__bytes bytes = {0};
     fill_framing(conn, &response);
     int err =

@@ -58,6 +58,9 @@ int tw__http_conn_respond(tw_conn *conn, tw__http_response *response);
 /* The same with a JSON error. */
 void tw__http_conn_error(tw_conn *conn, int status, const char *message,
                          const tw__http_field *header);
+/* The same with several headers of its own. */
+void tw__http_conn_error_with(tw_conn *conn, int status, const char *message,
+                              const tw__http_field *headers, size_t count);
 
 /* upgrade.c: a request that wants to become a WebSocket, its head complete. */
 void tw__http_conn_upgrade(tw_conn *conn);

@@ -455,7 +455,8 @@ void tw_server_thaw(tw_server *server) {
         bool has_stash = conn->extra != NULL &&
                          tw__bytes_len(&conn->extra->stash) > 0;
         if (conn->state != TW__CONN_FREE &&
-            ((conn->flags & (due | TW__NO_READ)) || has_stash)) {
+            ((conn->flags & (due | TW__NO_READ)) || has_stash ||
+             conn->http != NULL)) {
             tw__conn_schedule(conn);
         }
     }

@@ -111,6 +111,16 @@ static void add_string(twp_text *out, const char *text, const char *suffix) {
     twp_text_printf(out, "%s\"", suffix);
 }
 
+/* Elsewhere `pid` and `worker` are numbers; so they are here. */
+static bool is_number(const tw_log_field *field) {
+    bool is_ours =
+        strcmp(field->key, "pid") == 0 || strcmp(field->key, "worker") == 0;
+    const char *text = value_of(field);
+    size_t digits = strspn(text, "0123456789");
+    return is_ours && digits > 0 && digits < 10 && text[digits] == '\0' &&
+           (text[0] != '0' || digits == 1);
+}
+
 void twp_log_format_json(twp_text *out, const twp_record *record) {
     twp_text_puts(out, "{\"time\":\"");
     add_time(out, record->time_ms);
@@ -131,7 +141,11 @@ void twp_log_format_json(twp_text *out, const twp_record *record) {
         twp_text_puts(out, ",");
         add_string(out, field->key, suffix_of(field->key));
         twp_text_puts(out, ":");
-        add_string(out, value_of(field), "");
+        if (is_number(field)) {
+            twp_text_puts(out, field->value);
+        } else {
+            add_string(out, value_of(field), "");
+        }
     }
     twp_text_puts(out, "}\n");
 }

@@ -111,7 +111,7 @@ static void on_log(tw_log_level level, const char *message,
     }
     fprintf(stderr, "%s", message);
     for (size_t i = 0; i < count; i++) {
-        fprintf(stderr, " %s=%s", fields[i].name, fields[i].value);
+        fprintf(stderr, " %s=%s", fields[i].key, fields[i].value);
     }
     fprintf(stderr, "\n");
 }

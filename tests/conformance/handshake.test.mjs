@@ -78,6 +78,8 @@ accepts("RFC 6455 9.1: an offered extension may be declined", ask({ "Sec-WebSock
 accepts("RFC 6455 9.1: extensions may be in several lines", ask({ "Sec-WebSocket-Extensions": ["foo", "bar; baz=2"] }));
 accepts("RFC 6455 9.1: an empty list of extensions is no offer", ask({ "Sec-WebSocket-Extensions": "" }));
 accepts("RFC 6455 3: the resource name may have a query", upgrade("/echo?token=a%20b&x=/y"));
+accepts("RFC 6455 4.2.1: the resource name may be within an absolute URI", upgrade("http://127.0.0.1/echo?x"));
+accepts("RFC 6455 4.2.1: the resource name may be within an absolute URI of TLS", upgrade("HTTPS://127.0.0.1/echo"));
 accepts("RFC 9112 3: a path may be percent-encoded", upgrade("/%65cho"));
 accepts("RFC 9110 7.2: Host may have a port", ask({}, { host: "example.com:8080" }));
 accepts("RFC 9110 7.2: Host may be an IPv6 address", ask({}, { host: "[::1]:80" }));
@@ -185,6 +187,7 @@ refuses("RFC 6455 11.3.1: two different keys are refused", ask({ "Sec-WebSocket-
 refuses("RFC 6455 4.1: an upgrade with a body is refused", `${ask({ "Content-Length": "5" })}hello`, 400);
 refuses("RFC 6455 4.1: an upgrade with a chunked body is refused", `${ask({ "Transfer-Encoding": "chunked" })}0\r\n\r\n`, 400);
 refuses("RFC 6455 3: a fragment in the resource name is refused", upgrade("/echo#there"), 400);
+refuses("RFC 9112 3.2: an absolute URI of another host than Host is refused", upgrade("http://other/echo"), 400);
 refuses("RFC 9112 5.1: a blank before a colon is refused", ask().replace("Upgrade:", "Upgrade :"), 400);
 refuses("RFC 9112 5.2: a folded line is refused", ask({ "X-Folded": "one\r\n two" }), 400);
 refuses("RFC 9112 2.2: bare line feeds are refused", ask().replaceAll("\r\n", "\n"), 400);

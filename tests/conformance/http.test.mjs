@@ -84,12 +84,17 @@ answers("RFC 9112 7.1: chunk sizes are hexadecimal, in any letters", chunked("A\
 answers("RFC 9112 7.1.1: chunk extensions are passed over", chunked("3;a=b\r\nabc\r\n0;last\r\n\r\n"), is(200, "abc"));
 answers("RFC 9112 7.1.2: trailers are passed over", chunked("3\r\nabc\r\n0\r\nX-Trailer: t\r\n\r\n"), is(200, "abc"));
 answers("RFC 9112 9.3: a request may follow a body", [send("POST", "/body", "one"), chunked("3\r\ntwo\r\n0\r\n\r\n"), get("/hello")], is(200, "one"), is(200, "two"), is(200, "hello you"));
-answers("a JSON body is decoded for the handler", send("POST", "/json", '{"a":[1,2,{"b":"ü"}]}'), (response) => is(200)(response));
+answers("a JSON body is decoded for the handler", send("POST", "/json", '{"a":[1,2,{"b":[]}]}'), is(200, '{"a":[1,2,{"b":[]}]}'));
 answers("a bad JSON body is an error of the handler's", send("POST", "/json", '{"a":'), is(400, '{"error":"invalid"}'));
-answers("RFC 9110 10.1.1: 100-continue is answered before the body", "POST /body HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n", is(100), async (_, socket) => {
-  await socket.write("abc");
-  is(200, "abc")(await readResponse(socket));
-});
+answers(
+  "RFC 9110 10.1.1: 100-continue is answered before the body",
+  "POST /body HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n",
+  async (response, socket) => {
+    is(100)(response);
+    await socket.write("abc");
+  },
+  is(200, "abc"),
+);
 refuses("RFC 9110 15.5.14: a body announced as too long is answered with 413", "POST /body HTTP/1.1\r\nHost: a\r\nContent-Length: 1048577\r\n\r\n", 413);
 refuses("RFC 9110 15.5.14: a chunked body that grows too long is answered with 413", chunked("100001\r\n"), 413);
 refuses("RFC 9110 15.5.18: another expectation is answered with 417", get("/hello", "Expect: the-unexpected\r\n"), 417);

@@ -160,7 +160,7 @@ for (const [range, status, body, contentRange] of [
   ["bytes=a-b", 200, DATA, undefined],
   ["lines=0-3", 200, DATA, undefined],
   ["bytes=0-1,4-5", 200, DATA, undefined],
-  ["bytes=18446744073709551616-", 416, undefined, "bytes */37"],
+  ["bytes=18446744073709551616-", 200, DATA, undefined],
 ]) {
   test(`RFC 9110 14.2: the range ${range} is answered with ${status}`, async () => {
     const response = await fetch("/data.txt", { Range: range });

@@ -18,7 +18,7 @@ static void what_was_made_is_read_back(void **state) {
     const size_t sizes[] = {TW__BENCH_PAYLOAD_MIN, 64, 1024, 100000};
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         tw__bench_payloads *payloads =
-            tw__bench_payloads_create(sizes[i], 0x123, i % 2 == 1);
+            tw__bench_payloads_create(sizes[i], 0x123, (tw__bench_form)(i % 3));
         uint8_t *data = tw__bench_alloc(sizes[i], 1);
         for (uint64_t seq = 1; seq < 200; seq++) {
             tw__bench_note note = {TW__BENCH_PROBE, (uint32_t)(seq % 5), seq,
@@ -41,7 +41,7 @@ static void what_was_made_is_read_back(void **state) {
 static void the_largest_values_fit(void **state) {
     (void)state;
     tw__bench_payloads *payloads =
-        tw__bench_payloads_create(SIZE, TW__BENCH_RUN_MAX, false);
+        tw__bench_payloads_create(SIZE, TW__BENCH_RUN_MAX, TW__BENCH_UNLIKE);
     uint8_t data[SIZE];
     tw__bench_note got = {0};
     tw__bench_payload_make(payloads, data, &sample);
@@ -55,7 +55,7 @@ static void the_largest_values_fit(void **state) {
 
 static void text_is_ascii_without_control_characters(void **state) {
     (void)state;
-    tw__bench_payloads *payloads = tw__bench_payloads_create(4000, 7, false);
+    tw__bench_payloads *payloads = tw__bench_payloads_create(4000, 7, TW__BENCH_ALIKE);
     uint8_t data[4000];
     tw__bench_payload_make(payloads, data, &sample);
     for (size_t i = 0; i < sizeof data; i++) {
@@ -69,7 +69,7 @@ static void every_changed_bit_is_noticed(void **state) {
     (void)state;
     for (int is_warm = 0; is_warm < 2; is_warm++) {
         tw__bench_payloads *payloads =
-            tw__bench_payloads_create(SIZE, 5, false);
+            tw__bench_payloads_create(SIZE, 5, TW__BENCH_ALIKE);
         uint8_t data[SIZE];
         tw__bench_note got = {0};
         tw__bench_payload_make(payloads, data, &sample);
@@ -91,7 +91,7 @@ static void every_changed_bit_is_noticed(void **state) {
 
 static void cut_and_lengthened_messages_are_damaged(void **state) {
     (void)state;
-    tw__bench_payloads *payloads = tw__bench_payloads_create(SIZE, 5, false);
+    tw__bench_payloads *payloads = tw__bench_payloads_create(SIZE, 5, TW__BENCH_ALIKE);
     uint8_t data[SIZE + 1] = {0};
     tw__bench_note got;
     tw__bench_payload_make(payloads, data, &sample);
@@ -104,8 +104,8 @@ static void cut_and_lengthened_messages_are_damaged(void **state) {
 
 static void what_others_say_is_foreign(void **state) {
     (void)state;
-    tw__bench_payloads *ours = tw__bench_payloads_create(SIZE, 5, false);
-    tw__bench_payloads *theirs = tw__bench_payloads_create(SIZE, 6, false);
+    tw__bench_payloads *ours = tw__bench_payloads_create(SIZE, 5, TW__BENCH_ALIKE);
+    tw__bench_payloads *theirs = tw__bench_payloads_create(SIZE, 6, TW__BENCH_ALIKE);
     uint8_t data[SIZE];
     tw__bench_note got;
     tw__bench_payload_make(theirs, data, &sample);
@@ -122,7 +122,7 @@ static void what_others_say_is_foreign(void **state) {
 
 static void neighbours_differ_in_their_filler(void **state) {
     (void)state;
-    tw__bench_payloads *payloads = tw__bench_payloads_create(SIZE, 5, false);
+    tw__bench_payloads *payloads = tw__bench_payloads_create(SIZE, 5, TW__BENCH_ALIKE);
     uint8_t one[SIZE], two[SIZE];
     tw__bench_note note = sample;
     tw__bench_payload_make(payloads, one, &note);

@@ -84,8 +84,8 @@ static void test_each_kind_of_value_arrives(void **state) {
     assert_false(twp_settings_is_on(&f->settings, TWP_LUA_JIT_OPTION, true));
     assert_string_equal(twp_settings_text(&f->settings, TWP_ADMIN_OPTION),
                         "off");
-    json_t *config = json_loads(
-        twp_settings_text(&f->settings, TWP_CONFIG_OPTION), 0, NULL);
+    json_t *config =
+        json_loads(twp_settings_text(&f->settings, TWP_CONFIG_OPTION), 0, NULL);
     assert_string_equal(json_string_value(json_object_get(config, "motd")),
                         "hi");
     assert_int_equal(json_array_size(json_object_get(config, "nested")), 2);
@@ -119,8 +119,8 @@ static void test_paths_start_at_the_files_folder(void **state) {
     take(f, "return { script = 'app/main.lua', runtime_dir = '/run/x' }");
     assert_string_equal(twp_settings_text(&f->settings, TWP_SCRIPT_OPTION),
                         "/tmp/app/main.lua");
-    assert_string_equal(
-        twp_settings_text(&f->settings, TWP_RUNTIME_DIR_OPTION), "/run/x");
+    assert_string_equal(twp_settings_text(&f->settings, TWP_RUNTIME_DIR_OPTION),
+                        "/run/x");
 }
 
 static void test_a_flag_is_stronger_than_the_file(void **state) {

@@ -62,9 +62,9 @@ static void test_durations_have_two_parts(void **state) {
     static const struct {
         double seconds;
         const char *text;
-    } cases[] = {{0, "0s"},          {59.9, "59s"},       {60, "1m 0s"},
-                 {3599, "59m 59s"},  {3600, "1h 0m"},     {86399, "23h 59m"},
-                 {90000, "1d 1h"},   {-5, "0s"}};
+    } cases[] = {{0, "0s"},         {59.9, "59s"},   {60, "1m 0s"},
+                 {3599, "59m 59s"}, {3600, "1h 0m"}, {86399, "23h 59m"},
+                 {90000, "1d 1h"},  {-5, "0s"}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char text[32];
         twp_format_duration(text, sizeof text, cases[i].seconds);

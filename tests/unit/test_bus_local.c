@@ -31,7 +31,7 @@ static void publications_keep_their_order(void **state) {
     member *m = start(w, 0);
     subscribe(m, "a");
     for (int i = 0; i < 20; i++) {
-        char text[8];
+        char text[16];
         snprintf(text, sizeof text, "%d", i);
         assert_int_equal(publish(m, "a", text), 0);
     }

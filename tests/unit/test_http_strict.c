@@ -92,7 +92,11 @@ static void unknown_methods_are_501(void **state) {
 
 static void targets_are_paths(void **state) {
     (void)state;
-    assert_target("http://a/", 400);
+    assert_target("http:///", 400);
+    assert_target("http://a?x", 400);
+    assert_target("http://b/", 400); /* Host says a */
+    assert_target("http://u@a/", 400);
+    assert_target("ftp://a/", 400);
     assert_target("a:443", 400);
     assert_target("*", 400);
     assert_target("a", 400);
@@ -107,6 +111,13 @@ static void targets_are_paths(void **state) {
     assert_target("//a", 0);
     outcome result = parse("OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n");
     assert_text(result.request->path, "*");
+    tw__http_request_unref(result.request);
+    result = parse("GET HTTP://A/b?c HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert_text(result.request->path, "/b");
+    assert_text(result.request->target, "/b?c");
+    tw__http_request_unref(result.request);
+    result = parse("GET http://a HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert_text(result.request->path, "/");
     tw__http_request_unref(result.request);
 }
 

@@ -62,9 +62,13 @@ static void test_a_workers_record_names_the_worker(void **state) {
 
 static void test_values_are_quoted_only_where_they_must_be(void **state) {
     (void)state;
-    const tw_log_field fields[] = {
-        {"a", "plain"}, {"b", "two words"}, {"c", ""},        {"d", "x=y"},
-        {"e", "q\"q"},  {"f", "back\\"},    {"g", "gr\xC3\xBC\xC3\x9F"}};
+    const tw_log_field fields[] = {{"a", "plain"},
+                                   {"b", "two words"},
+                                   {"c", ""},
+                                   {"d", "x=y"},
+                                   {"e", "q\"q"},
+                                   {"f", "back\\"},
+                                   {"g", "gr\xC3\xBC\xC3\x9F"}};
     twp_record record = record_of("m", fields, 7);
     assert_format(twp_log_format_logfmt, &record,
                   LOGFMT_HEAD "m pid=42 a=plain b=\"two words\" c=\"\" "
@@ -125,7 +129,7 @@ static void test_fields_cannot_pose_as_those_of_every_record(void **state) {
                   LOGFMT_HEAD "m time_=t level_=l msg_=m pid=7\n");
     assert_format(twp_log_format_json, &record,
                   JSON_HEAD "\"msg\":\"m\",\"time_\":\"t\",\"level_\":\"l\","
-                            "\"msg_\":\"m\",\"pid\":\"7\"}\n");
+                            "\"msg_\":\"m\",\"pid\":7}\n");
 }
 
 static void test_of_two_fields_of_one_name_the_first_is_shown(void **state) {
@@ -159,7 +163,8 @@ static void plain_people(twp_text *out, const twp_record *record) {
 static void test_people_read_a_traceback_in_lines(void **state) {
     (void)state;
     const tw_log_field fields[] = {
-        {"traceback", "stack:\n\tapp.lua:3: in f\x1b[2J"}, {"kind", "an error"}};
+        {"traceback", "stack:\n\tapp.lua:3: in f\x1b[2J"},
+        {"kind", "an error"}};
     twp_record record = record_of("call failed", fields, 2);
     record.worker = 0;
     assert_format(plain_people, &record,

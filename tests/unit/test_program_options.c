@@ -99,11 +99,10 @@ static void test_defaults_of_numbers_are_values_of_them(void **state) {
     fixture *f = *state;
     for (int i = 0; i < TWP_OPTION_COUNT; i++) {
         const twp_option *option = &twp_options[i];
-        bool is_number = option->kind == TWP_BYTES ||
-                         option->kind == TWP_SECONDS ||
-                         option->kind == TWP_COUNT ||
-                         option->kind == TWP_SWITCH ||
-                         option->kind == TWP_CHOICE;
+        bool is_number =
+            option->kind == TWP_BYTES || option->kind == TWP_SECONDS ||
+            option->kind == TWP_COUNT || option->kind == TWP_SWITCH ||
+            option->kind == TWP_CHOICE;
         twp_why why;
         if (is_number && i != TWP_WORKERS_OPTION) {
             assert_null(twp_settings_set(&f->settings, (twp_option_id)i,
@@ -124,8 +123,8 @@ static void test_variables_are_named_after_keys(void **state) {
     assert_string_equal(name, "TIDEWIRE_CONFIG");
     assert_false(twp_option_variable(&twp_options[TWP_CONFIG_OPTION], name,
                                      sizeof name));
-    assert_false(twp_option_variable(&twp_options[TWP_JSON_OPTION], name,
-                                     sizeof name));
+    assert_false(
+        twp_option_variable(&twp_options[TWP_JSON_OPTION], name, sizeof name));
 }
 
 /* ---- flags -------------------------------------------------------------- */
@@ -234,7 +233,7 @@ static void test_times_and_sizes_take_units(void **state) {
 
 static void test_what_is_no_number_is_refused(void **state) {
     fixture *f = *state;
-    static const char *const bad[] = {"",    "x",   "-1",   "inf",  "nan",
+    static const char *const bad[] = {"",     "x",   "-1",    "inf", "nan",
                                       "0x10", "1e3", "1.2.3", "5 s", "5q"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         assert_non_null(assign(f, TWP_STALL_OPTION, bad[i]));
@@ -247,7 +246,8 @@ static void test_what_is_no_number_is_refused(void **state) {
 
 static void test_limits_of_a_number_hold_at_both_ends(void **state) {
     fixture *f = *state;
-    assert_string_equal(assign(f, TWP_WORKERS_OPTION, "0"), "must be 1 to 1024");
+    assert_string_equal(assign(f, TWP_WORKERS_OPTION, "0"),
+                        "must be 1 to 1024");
     assert_null(assign(f, TWP_WORKERS_OPTION, "1"));
     assert_null(assign(f, TWP_WORKERS_OPTION, "1024"));
     assert_non_null(assign(f, TWP_WORKERS_OPTION, "1025"));

@@ -243,17 +243,17 @@ static void a_connection_may_be_in_many_channels(void **state) {
     (void)state;
     open_with(&w, 1, &c);
     for (int i = 0; i < 100; i++) {
-        char channel[8];
+        char channel[16];
         sprintf(channel, "c%d", i);
         world_subscribe(&w, 1, channel);
     }
     for (int i = 0; i < 100; i += 2) {
-        char channel[8];
+        char channel[16];
         sprintf(channel, "c%d", i);
         assert_int_equal(tw_conn_unsubscribe(w.conns[1], str_of(channel)), 0);
     }
     for (int i = 0; i < 100; i++) {
-        char channel[8];
+        char channel[16];
         sprintf(channel, "c%d", i);
         world_publish(&w, channel, channel);
     }

@@ -28,8 +28,10 @@ static int check_pids(const tw__bench_options *options) {
     if (options->server_pid != 0) {
         pids = (tw__bench_pids){1, {(pid_t)options->server_pid}};
     }
-    if (tw__bench_cpu_read(&pids).unread > 0) {
-        return refuse("there is no such process of the server", "");
+    for (size_t i = 0; i < pids.len; i++) {
+        if (tw__bench_cpu_read(pids.pids[i]).is_unread) {
+            return refuse("there is no such process of the server", "");
+        }
     }
     return 0;
 }

@@ -307,6 +307,9 @@ static bool on_frame(void *arg, int opcode, const uint8_t *data, size_t len) {
  * protocol. */
 static bool feed(tw__bench_conn *conn, const uint8_t *data, size_t len) {
     tw__bench_loop *loop = conn->group->loop;
+    if (conn->_code != 0) {
+        return true; /* its last word has been said: only the end is awaited */
+    }
     reading r = {conn, tw__bench_now()};
     const char *wrong = tw__bench_reader_feed(
         &conn->_reader, data, len, loop->max_message, on_frame, &r);

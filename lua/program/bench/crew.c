@@ -338,17 +338,23 @@ static void find_server(const crew *c, tw__bench_pids *pids) {
 typedef struct moment {
     uint64_t at, messages;
     tw__bench_pids server;
-    tw__bench_cpu server_cpu;
+    tw__bench_cpu server_cpu; /* the sum of the next */
+    tw__bench_cpu each_cpu[TW__BENCH_PIDS_MAX];
     tw__bench_cpu hand_cpu[TW__BENCH_HANDS_MAX];
 } moment;
 
 static void note(const crew *c, moment *m) {
+    memset(m, 0, sizeof *m);
     find_server(c, &m->server);
     for (uint32_t i = 0; i < c->hands; i++) {
-        tw__bench_pids one = {1, {c->pids[i]}};
-        m->hand_cpu[i] = tw__bench_cpu_read(&one);
+        m->hand_cpu[i] = tw__bench_cpu_read(c->pids[i]);
     }
-    m->server_cpu = tw__bench_cpu_read(&m->server);
+    for (size_t i = 0; i < m->server.len; i++) {
+        m->each_cpu[i] = tw__bench_cpu_read(m->server.pids[i]);
+        m->server_cpu.sched_ns += m->each_cpu[i].sched_ns;
+        m->server_cpu.stat_ns += m->each_cpu[i].stat_ns;
+        m->server_cpu.is_unread |= m->each_cpu[i].is_unread;
+    }
     m->messages = look(c).messages;
     m->at = tw__bench_now();
 }
@@ -358,6 +364,19 @@ static uint64_t used(const tw__bench_cpu *from, const tw__bench_cpu *to) {
                             : to->stat_ns - from->stat_ns;
 }
 
+/* The largest part of a core that one of `len` processes used. */
+static double busiest(const moment *from, const moment *to,
+                      const tw__bench_cpu *before, const tw__bench_cpu *after,
+                      size_t len) {
+    double best = 0;
+    for (size_t i = 0; i < len; i++) {
+        double share = (double)used(&before[i], &after[i]) /
+                       (double)(to->at - from->at);
+        best = share > best ? share : best;
+    }
+    return best;
+}
+
 static void compare(const crew *c, const moment *from, const moment *to) {
     tw__bench_outcome *o = c->outcome;
     o->seconds = (double)(to->at - from->at) / (double)TW__BENCH_SECOND;
@@ -365,16 +384,14 @@ static void compare(const crew *c, const moment *from, const moment *to) {
     o->has_server = from->server.len > 0;
     o->is_sched = to->server_cpu.sched_ns > 0;
     o->has_changed = !tw__bench_pids_equal(&from->server, &to->server) ||
-                     to->server_cpu.unread > 0;
+                     to->server_cpu.is_unread;
     if (!o->has_changed) {
         o->cpu_ns = used(&from->server_cpu, &to->server_cpu);
         o->stat_ns = to->server_cpu.stat_ns - from->server_cpu.stat_ns;
+        o->server_share = busiest(from, to, from->each_cpu, to->each_cpu,
+                                  to->server.len);
     }
-    for (uint32_t i = 0; i < c->hands; i++) {
-        double share = (double)used(&from->hand_cpu[i], &to->hand_cpu[i]) /
-                       (double)(to->at - from->at);
-        o->hand_share = share > o->hand_share ? share : o->hand_share;
-    }
+    o->hand_share = busiest(from, to, from->hand_cpu, to->hand_cpu, c->hands);
 }
 
 static tw__bench_mem look_at_memory(const crew *c) {

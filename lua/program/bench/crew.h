@@ -25,7 +25,8 @@ typedef struct tw__bench_outcome {
     uint64_t counted;
     int64_t private_opened, pss_opened; /* when they were open */
     int64_t private_held, pss_held;     /* at the end of measuring */
-    double hand_share; /* the busiest hand's part of a core */
+    /* The busiest process's part of a core: of the server's, of ours. */
+    double server_share, hand_share;
     tw__bench_findings findings;
 } tw__bench_outcome;
 

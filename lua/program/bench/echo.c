@@ -130,8 +130,9 @@ static void *create(tw__bench_hand *hand) {
     uint32_t first, len;
     e->hand = hand;
     len = tw__bench_hand_share(hand, options->connections, &first);
-    e->payloads = tw__bench_payloads_create((size_t)options->size,
-                                            hand->board->run, options->binary);
+    e->payloads = tw__bench_payloads_create(
+        (size_t)options->size, hand->board->run,
+        options->binary ? TW__BENCH_BYTES : TW__BENCH_UNLIKE);
     e->scratch = tw__bench_alloc((size_t)options->size, 1);
     e->peers = tw__bench_alloc(len, sizeof *e->peers);
     tw__bench_hand_group(hand, &e->group, len, first, hand->target->path,

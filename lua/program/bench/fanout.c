@@ -39,7 +39,7 @@ static void *create(tw__bench_hand *hand) {
     fan->tick_fd = -1;
     fan->publishers_len = (uint32_t)options->publishers;
     fan->payloads = tw__bench_payloads_create((size_t)options->size,
-                                              hand->board->run, false);
+                                              hand->board->run, TW__BENCH_ALIKE);
     fan->sub_path = make_path(hand, options->sub_path);
     fan->pub_path = make_path(hand, options->pub_path);
     fan->gates = tw__bench_alloc(fan->publishers_len, sizeof *fan->gates);

@@ -29,7 +29,7 @@ struct tw__bench_payloads {
     size_t size;
     uint32_t run;
     uint8_t *pattern; /* ROTATION + size bytes */
-    uint8_t *seen;    /* SEEN messages, or NULL when they are large */
+    uint8_t *seen;    /* SEEN messages; NULL when nothing is remembered */
     tw__bench_note notes[SEEN];
 };
 
@@ -46,13 +46,13 @@ static void init_values(void) {
 }
 
 tw__bench_payloads *tw__bench_payloads_create(size_t size, uint32_t run,
-                                              bool binary) {
+                                              tw__bench_form form) {
     tw__bench_payloads *payloads = tw__bench_alloc(1, sizeof *payloads);
     init_values();
     payloads->size = size;
     payloads->run = run & TW__BENCH_RUN_MAX;
     payloads->pattern = tw__bench_alloc(ROTATION + size, 1);
-    if (size <= SEEN_SIZE_MAX) {
+    if (form == TW__BENCH_ALIKE && size <= SEEN_SIZE_MAX) {
         payloads->seen = tw__bench_alloc(SEEN, size);
     }
     uint32_t state = 2463534242U;
@@ -60,8 +60,9 @@ tw__bench_payloads *tw__bench_payloads_create(size_t size, uint32_t run,
         state ^= state << 13;
         state ^= state >> 17;
         state ^= state << 5;
-        payloads->pattern[i] = binary ? (uint8_t)(state >> 8)
-                                      : (uint8_t)digits[(state >> 8) & 63];
+        payloads->pattern[i] = form == TW__BENCH_BYTES
+                                   ? (uint8_t)(state >> 8)
+                                   : (uint8_t)digits[(state >> 8) & 63];
     }
     return payloads;
 }

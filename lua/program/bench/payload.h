@@ -31,10 +31,16 @@ typedef struct tw__bench_note {
 
 typedef struct tw__bench_payloads tw__bench_payloads;
 
-/* `size` is the bytes of a message, at least TW__BENCH_PAYLOAD_MIN; `binary`
- * fills with bytes that are no text. Given: destroy it. */
+typedef enum tw__bench_form {
+    TW__BENCH_UNLIKE = 0, /* text, each message is seen once */
+    TW__BENCH_ALIKE = 1,  /* text, many see the same message */
+    TW__BENCH_BYTES = 2   /* as the first, filled with bytes that are no text */
+} tw__bench_form;
+
+/* `size` is the bytes of a message, at least TW__BENCH_PAYLOAD_MIN. Given:
+ * destroy it. */
 tw__bench_payloads *tw__bench_payloads_create(size_t size, uint32_t run,
-                                              bool binary);
+                                              tw__bench_form form);
 void tw__bench_payloads_destroy(tw__bench_payloads *payloads);
 
 /* Writes a message of the set size to `out`. */
@@ -47,9 +53,8 @@ typedef enum tw__bench_check {
     TW__BENCH_DAMAGED
 } tw__bench_check;
 
-/* Reads a message. `note` is written when it is fine. What equals one of the
- * last messages seen is not looked at again: a publication to 1,000 is decoded
- * once. */
+/* Reads a message. `note` is written when it is fine. When many are alike,
+ * what equals one of the last messages seen is not decoded again. */
 tw__bench_check tw__bench_payload_check(tw__bench_payloads *payloads,
                                         const uint8_t *data, size_t len,
                                         tw__bench_note *note);

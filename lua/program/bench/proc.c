@@ -125,19 +125,14 @@ static uint64_t sched_ns(pid_t pid) {
     return sum;
 }
 
-tw__bench_cpu tw__bench_cpu_read(const tw__bench_pids *pids) {
-    tw__bench_cpu cpu = {0, 0, 0};
+tw__bench_cpu tw__bench_cpu_read(pid_t pid) {
+    char line[1024];
     uint64_t tick_ns = TW__BENCH_SECOND / (uint64_t)sysconf(_SC_CLK_TCK);
-    for (size_t i = 0; i < pids->len; i++) {
-        char line[1024];
-        if (!read_stat(pids->pids[i], line, sizeof line)) {
-            cpu.unread++;
-            continue;
-        }
-        cpu.stat_ns += (stat_field(line, 14) + stat_field(line, 15)) * tick_ns;
-        cpu.sched_ns += sched_ns(pids->pids[i]);
+    if (!read_stat(pid, line, sizeof line)) {
+        return (tw__bench_cpu){.is_unread = true};
     }
-    return cpu;
+    uint64_t ticks = stat_field(line, 14) + stat_field(line, 15);
+    return (tw__bench_cpu){sched_ns(pid), ticks * tick_ns, false};
 }
 
 static uint64_t kilobytes(const char *text, const char *name) {

@@ -23,17 +23,17 @@ void tw__bench_pids_family(tw__bench_pids *pids, pid_t root);
 
 bool tw__bench_pids_equal(const tw__bench_pids *a, const tw__bench_pids *b);
 
-/* CPU time used so far, all processes together. The scheduler's count
+/* CPU time that a process has used so far. The scheduler's count
  * (/proc/PID/task/TID/schedstat, of living threads) is in nanoseconds; that of
  * /proc/PID/stat (utime + stime, dead threads too) is rounded to 10 ms or so.
  * Counts that cannot be read are 0. */
 typedef struct tw__bench_cpu {
     uint64_t sched_ns;
     uint64_t stat_ns;
-    size_t unread; /* processes without a stat: dead, or none */
+    bool is_unread; /* there is no such process */
 } tw__bench_cpu;
 
-tw__bench_cpu tw__bench_cpu_read(const tw__bench_pids *pids);
+tw__bench_cpu tw__bench_cpu_read(pid_t pid);
 
 /* User memory from smaps_rollup, all processes together. */
 typedef struct tw__bench_mem {

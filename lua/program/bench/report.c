@@ -118,11 +118,12 @@ static void text_server(FILE *out, const tw__bench_options *o,
     } else if (outcome->has_server) {
         fprintf(out,
                 "  server cpu     %.3f us per %s  (%s; stat says %.3f; %.0f %% "
-                "of a core)\n",
+                "of a core, %.0f %% in its busiest process)\n",
                 cpu_each(outcome, outcome->cpu_ns), unit_of(o->kind),
                 outcome->is_sched ? "schedstat" : "stat",
                 cpu_each(outcome, outcome->stat_ns),
-                (double)outcome->cpu_ns / 1e7 / outcome->seconds);
+                (double)outcome->cpu_ns / 1e7 / outcome->seconds,
+                100.0 * outcome->server_share);
     }
     if (outcome->has_memory) {
         fprintf(out,
@@ -140,7 +141,7 @@ static void text_generator(FILE *out, const tw__bench_outcome *outcome) {
     fprintf(out, "  generator      %.0f %% of a core%s\n",
             100.0 * outcome->hand_share,
             outcome->hands > 1 ? " in its busiest process" : "");
-    if (outcome->hand_share > TW__BENCH_BUSY) {
+    if (tw__bench_report_is_bottleneck(outcome)) {
         fprintf(out, "  THE GENERATOR WAS THE BOTTLENECK: throughput and "
                      "latency are its own, not the server's\n");
     }
@@ -166,8 +167,11 @@ static void text_sum(FILE *out, const char *name, const tw__bench_sum *sum) {
 static void text_offences(FILE *out, const tw__bench_findings *f) {
     for (uint32_t i = 0; i < f->offences_len; i++) {
         const tw__bench_offence *o = &f->offences[i];
-        fprintf(out, "    connection %u: %s, publisher %u, expected %llu",
-                o->connection, o->what, o->publisher, (LARGE)o->expected);
+        fprintf(out, "    connection %u: %s", o->connection, o->what);
+        if (o->expected > 0) {
+            fprintf(out, ", publisher %u, expected %llu", o->publisher,
+                    (LARGE)o->expected);
+        }
         if (o->got > 0) {
             fprintf(out, ", got %llu", (LARGE)o->got);
         }

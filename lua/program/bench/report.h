@@ -12,6 +12,13 @@
 /* A hand that used more of its core than this may itself have been the limit. */
 #define TW__BENCH_BUSY 0.85
 
+/* Whether the generator, and not the server, is what was measured. */
+static inline bool
+tw__bench_report_is_bottleneck(const tw__bench_outcome *outcome) {
+    return outcome->hand_share > TW__BENCH_BUSY &&
+           outcome->hand_share > outcome->server_share;
+}
+
 /* Whether everything arrived as it should, but for what the options allow. */
 bool tw__bench_report_is_clean(const tw__bench_options *options,
                                const tw__bench_outcome *outcome);

@@ -52,6 +52,7 @@ static void server(FILE *out, const tw__bench_outcome *o) {
         real(out, "cpu_us_per_message", (double)o->cpu_ns / per);
         real(out, "stat_cpu_us_per_message", (double)o->stat_ns / per);
         real(out, "cores", (double)o->cpu_ns / 1e9 / o->seconds);
+        real(out, "cores_of_busiest_process", o->server_share);
     }
     if (o->has_memory) {
         double count = (double)o->counted;
@@ -143,7 +144,7 @@ void tw__bench_report_json(FILE *out, const tw__bench_options *options,
     }
     real(out, "generator_cores", outcome->hand_share);
     flag(out, "generator_was_bottleneck",
-         outcome->hand_share > TW__BENCH_BUSY);
+         tw__bench_report_is_bottleneck(outcome));
     number(out, "processes", outcome->hands);
     findings(out, &outcome->findings);
     flag(out, "clean", tw__bench_report_is_clean(options, outcome));

@@ -1,0 +1,188 @@
+/* Reloads: behaviour changes, connections stay, all workers or none.
+ * SPDX-License-Identifier: MIT */
+import assert from "node:assert/strict";
+import { after, afterEach, beforeEach, describe, test } from "node:test";
+import { Client, dropAll } from "./client.mjs";
+import { Scripts, Server, patience, until } from "./harness.mjs";
+
+/* A script whose answers name what is in it. */
+const app = (name, body = "") => `
+local tw = require "tidewire"
+${body}
+return tw.app {
+    drain = { spread = 0 },
+    on_open = function(conn) return conn:subscribe "all" end,
+    on_message = function(conn, msg) conn:send("${name} " .. tw.generation .. " " .. msg.data) end,
+}
+`;
+
+let server, scripts;
+
+async function start(files, options) {
+  scripts = new Scripts(typeof files === "string" ? { "main.lua": files } : files);
+  server = await Server.start(scripts.path(), options);
+  return server;
+}
+
+async function reloaded(answer = server.reload()) {
+  const { status, body } = await answer;
+  assert.equal(status, 200, body);
+  return JSON.parse(body).generation;
+}
+
+/* Why a reload was refused; the generation is the one before. */
+async function refused() {
+  const before = (await server.status()).generation;
+  const { status, body } = await server.reload();
+  assert.ok(status === 422 || status === 409, `${status}: ${body}`);
+  const after = await server.status();
+  assert.equal(after.generation, before);
+  assert.deepEqual(after.workers.map((worker) => worker.generation), after.workers.map(() => before));
+  return JSON.parse(body).error.message;
+}
+
+async function ask(client, question) {
+  return (await client.send(question)).next();
+}
+
+beforeEach(() => {
+  server = scripts = null;
+});
+afterEach(async () => {
+  dropAll();
+  await server?.stop();
+  scripts?.remove();
+});
+after(dropAll);
+
+for (const workers of [1, 3]) {
+  describe(`with ${workers} worker${workers > 1 ? "s" : ""}`, () => {
+    test("a reload changes the behaviour of open connections", async () => {
+      await start(app("one"), { workers });
+      const clients = await Promise.all(Array.from({ length: 12 }, () => Client.open(server)));
+      assert.equal(await ask(clients[0], "x"), "one 1 x");
+      scripts.write("main.lua", app("two"));
+      assert.equal(await reloaded(), 2);
+      for (const client of clients) {
+        assert.equal(await ask(client, "y"), "two 2 y");
+      }
+    });
+
+    test("SIGHUP reloads", async () => {
+      await start(app("one"), { workers });
+      const client = await Client.open(server);
+      scripts.write("main.lua", app("two"));
+      server.signal("SIGHUP");
+      await server.logged(/msg="reload committed".*generation=2/);
+      await until("the new answer", async () => (await ask(client, "x")) === "two 2 x");
+    });
+
+    test("a syntax error keeps the old generation and names file and line", async () => {
+      await start(app("one"), { workers });
+      const client = await Client.open(server);
+      scripts.write("main.lua", app("two").replace("return tw.app {", "return tw.app {{"));
+      assert.match(await refused(), /main\.lua:\d+: /);
+      await server.logged(/level=error.*main\.lua:\d+: /);
+      assert.equal(await ask(client, "x"), "one 1 x");
+      scripts.write("main.lua", app("three"));
+      const generation = await reloaded();
+      assert.equal(await ask(client, "x"), `three ${generation} x`);
+    });
+
+    for (const [what, body, reason] of [
+      ["an error while loading", 'error "not today"', /main\.lua:3: not today/],
+      ["an accidental global", "accidental = 1", /main\.lua:3: .*accidental/],
+      ["a loop that does not end", "while true do end", /main\.lua:3: .*budget/],
+      ["a missing module", 'require "nowhere"', /nowhere/],
+      ["a wait while loading", "tw.sleep(0)", /tw\.sleep/],
+      ["a publication while loading", 'tw.publish("all", "x")', /tw\.publish cannot be used while the script loads/],
+      ["a class declared twice", 'tw.channels { a = {} } tw.channels { a = {} }', /a/],
+    ]) {
+      test(`${what} keeps the old generation`, async () => {
+        await start(app("one"), { workers });
+        const client = await Client.open(server);
+        scripts.write("main.lua", app("two", body));
+        assert.match(await refused(), reason);
+        assert.equal(await ask(client, "x"), "one 1 x");
+      });
+    }
+
+    test("a module that changed is loaded anew, in every worker the same", async () => {
+      await start({ "main.lua": app("one", 'local word = require "lib.word"').replace('"one "', 'word .. " "'), "lib/word.lua": 'return "alpha"\n' }, { workers });
+      const clients = await Promise.all(Array.from({ length: 9 }, () => Client.open(server)));
+      scripts.write("lib/word.lua", 'return "beta"\n');
+      await reloaded();
+      for (const client of clients) {
+        assert.equal(await ask(client, "x"), "beta 2 x");
+      }
+    });
+
+    test("100 SIGHUPs in a burst lose nothing, double nothing and disconnect nobody", async () => {
+      const counting = (mark) => `
+local tw = require "tidewire"
+local mark = ${mark}
+local part = require "part"
+return tw.app {
+    drain = { spread = 0 },
+    on_open = function(conn) return conn:subscribe "all" end,
+    on_message = function(conn, msg)
+        assert(part == mark, "a generation of two halves")
+        tw.publish("all", msg)
+        conn:send { echo = tonumber(msg.data:match "%d+$"), part = part, mark = mark, generation = tw.generation }
+    end,
+}
+`;
+      const write = (mark) => scripts.write("main.lua", counting(mark)).write("part.lua", `return ${mark}\n`);
+      scripts = new Scripts();
+      write(0);
+      server = await Server.start(scripts.path(), { workers });
+      const clients = await Promise.all(Array.from({ length: 6 }, () => Client.open(server)));
+      const sent = Array(clients.length).fill(0);
+      let isOver = false;
+      const load = clients.map(async (client, who) => {
+        while (!isOver) {
+          client.send(`${who}:${sent[who]++}`);
+          if (sent[who] % 10 === 0) {
+            await new Promise((resolve) => setTimeout(resolve, 2));
+          }
+        }
+      });
+      for (let i = 0; i < 100; i++) {
+        server.signal("SIGHUP");
+        await new Promise((resolve) => setTimeout(resolve, 5));
+      }
+      write(1);
+      const last = await reloaded();
+      const before = sent.map((count) => count);
+      await until("messages flow through the last generation", () => sent.every((count, i) => count > before[i] + 20));
+      isOver = true;
+      await Promise.all(load);
+      const total = sent.reduce((a, b) => a + b, 0);
+      for (const [who, client] of clients.entries()) {
+        const seen = clients.map(() => 0);
+        let echoes = 0, generation = 0, part = 0;
+        for (let i = 0; i < total + sent[who]; i++) {
+          const message = await client.next();
+          if (message.startsWith("{")) {
+            const echo = JSON.parse(message);
+            assert.equal(echo.echo, echoes++, "echoes in order");
+            assert.equal(echo.part, echo.mark);
+            assert.ok(echo.generation >= generation, "generations never go back");
+            generation = echo.generation;
+            part = echo.part;
+          } else {
+            const [from, number] = message.split(":").map(Number);
+            assert.equal(number, seen[from]++, "publications in order, none lost, none twice");
+          }
+        }
+        assert.deepEqual(seen, sent);
+        assert.equal(echoes, sent[who]);
+        assert.deepEqual([part, generation], [1, last]);
+        await client.expectNone();
+        assert.ok(client.isOpen);
+      }
+      assert.ok(last >= 3, `only ${last} generations`);
+      assert.doesNotMatch(server.log, /two halves/);
+    });
+  });
+}
