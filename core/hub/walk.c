@@ -143,27 +143,24 @@ static bool walk_channel(tw__channel *channel, uint32_t *budget) {
     return channel->pending_count > 0;
 }
 
-/* A channel that needs more stays on the list, at its end: large channels take
- * turns. */
+/* A channel that needs more goes behind all others: large channels take turns,
+ * and one that is always busy holds nobody up. */
 bool tw__hub_walk(tw__hub *hub, uint32_t budget) {
-    tw__list todo;
-    tw__list *node;
-    bool is_left = false;
+    tw__list todo, again, *node;
     tw__list_init(&todo);
+    tw__list_init(&again);
     tw__list_move_all(&todo, &hub->due);
-    while ((node = tw__list_shift(&todo)) != NULL) {
+    while (budget > 0 && (node = tw__list_shift(&todo)) != NULL) {
         tw__channel *channel = TW__CONTAINER(node, tw__channel, due);
-        if (budget == 0) {
-            tw__list_push(&hub->due, node);
-            is_left = true;
-            continue;
-        }
         channel->refs++;
         if (walk_channel(channel, &budget)) {
-            tw__channel_set_due(channel);
-            is_left = true;
+            tw__list_remove(node); /* the visitor may have made it due, too */
+            tw__list_push(&again, node);
         }
         tw__channel_close(channel);
     }
-    return is_left;
+    tw__list_move_all(&todo, &hub->due);
+    tw__list_move_all(&todo, &again);
+    tw__list_move_all(&hub->due, &todo);
+    return !tw__list_is_empty(&hub->due);
 }

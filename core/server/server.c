@@ -452,11 +452,13 @@ void tw_server_thaw(tw_server *server) {
     uint32_t due = TW__DUE_OPEN | TW__DUE_SLOW | TW__DUE_ALARM | TW__DUE_CLOSE;
     for (uint32_t i = 1; i <= server->conn_high; i++) {
         tw_conn *conn = &server->conns[i];
+        if (conn->state == TW__CONN_FREE) {
+            continue; /* what it points to is gone */
+        }
         bool has_stash = conn->extra != NULL &&
                          tw__bytes_len(&conn->extra->stash) > 0;
-        if (conn->state != TW__CONN_FREE &&
-            ((conn->flags & (due | TW__NO_READ)) || has_stash ||
-             conn->http != NULL)) {
+        if ((conn->flags & (due | TW__NO_READ)) || has_stash ||
+            conn->http != NULL) {
             tw__conn_schedule(conn);
         }
     }

@@ -27,6 +27,8 @@ typedef struct twl_job twl_job;
 typedef struct twl_app twl_app;
 typedef struct twl_routes twl_routes;
 
+enum { TWL_TOKEN_LISTS = 256 };
+
 typedef struct twl_value {
     char *key;
     char *json;
@@ -56,9 +58,10 @@ struct tw_lua {
     unsigned stopping; /* on_stop hooks not over */
 
     twl_job *running;   /* the innermost job that runs now */
-    twl_link free_jobs; /* kept: handles of messages point to them */
+    twl_link free_jobs; /* kept: handles of requests point to them */
     twl_link all_jobs;
     twl_link ready; /* jobs to go on with, and tasks to begin, next turn */
+    twl_link tokens[TWL_TOKEN_LISTS]; /* waiting jobs by their token */
     uint64_t serial;
     uint64_t waiting; /* jobs that wait, for the gauge */
 
@@ -97,6 +100,7 @@ struct twl_gen {
     twl_link spawned; /* tasks that wait for their turn */
     twl_link tasks;   /* tasks that have begun and are not over */
     twl_link states;  /* of connections, see state.h */
+    struct twl_conn_kept *conns; /* NULL before the first, see conn.h */
 };
 
 /* The generation that `L` belongs to. */

@@ -1,6 +1,8 @@
 /* The doorway. A call is a coroutine from the pool; arguments and results
  * cross on the main thread's stack, inside a protected stage, so that an
- * allocation that fails there is an error of the call and not a panic.
+ * allocation that fails there is an error of the call and not a panic. Arguments
+ * that need no allocation (twl_spec.put) go onto the coroutine at once: entering
+ * the stage costs as much as entering the coroutine.
  *
  * Whatever way a call ends, has_fault decides first: a script may have caught
  * the end of its budget or the memory limit and returned before the next
@@ -152,6 +154,23 @@ static int push_onto(twl_call *call, twl_push_cb push, void *arg, int *count) {
     return status;
 }
 
+/* The function and its arguments; 0 or LUA_ERR.... */
+static int push_arguments(twl_call *call, int *count) {
+    const twl_spec *spec = call->spec;
+    if (call->fn_ref != LUA_NOREF) {
+        lua_rawgeti(call->co, LUA_REGISTRYINDEX, call->fn_ref);
+    }
+    if (spec->put != NULL) {
+        *count = spec->put(call->co, call->arg);
+        if (*count >= 0) {
+            return 0;
+        }
+    }
+    *count = 0;
+    return spec->push != NULL ? push_onto(call, spec->push, call->arg, count)
+                              : 0;
+}
+
 /* --- running ---------------------------------------------------------- */
 
 static unsigned budget_ticks(const twl_call *call) {
@@ -284,13 +303,7 @@ twl_status twl_run(twl_vm *vm, const twl_spec *spec, int fn_ref, void *arg,
     twl_budget_frame frame;
     enter(call, &frame);
     int count = 0;
-    int status = 0;
-    if (fn_ref != LUA_NOREF) {
-        lua_rawgeti(call->co, LUA_REGISTRYINDEX, fn_ref);
-    }
-    if (spec->push != NULL) {
-        status = push_onto(call, spec->push, arg, &count);
-    }
+    int status = push_arguments(call, &count);
     if (status != 0) {
         leave(call, &frame);
         return finish_failed(call, status, NULL);

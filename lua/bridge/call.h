@@ -43,6 +43,12 @@ enum { TWL_MAX_VALUES = 16 };
  * returns are dropped. */
 typedef int (*twl_push_cb)(lua_State *L, void *arg);
 
+/* The same for arguments that cost nothing: on the call's own stack, above its
+ * function, and unprotected, so it must neither raise nor allocate in Lua. Only
+ * references, light userdata, numbers and booleans are like that. Returns how
+ * many, or a negative number, nothing pushed, when that is impossible now. */
+typedef int (*twl_put_cb)(lua_State *co, void *arg);
+
 /* Reads the results, at 1 to `count`. Runs protected, under the budget; a
  * raise fails the call. */
 typedef void (*twl_read_cb)(lua_State *L, int count, void *arg);
@@ -51,6 +57,8 @@ typedef void (*twl_read_cb)(lua_State *L, int count, void *arg);
 typedef struct twl_spec {
     const char *name;    /* "on_message": for reports; outlives the call */
     twl_push_cb push;    /* NULL: no arguments */
+    twl_put_cb put;      /* asked before push, which goes without a stage of
+                            its own then; NULL: push only */
     twl_read_cb read;    /* NULL: results are dropped */
     const char *no_wait; /* NULL: may wait; else the place for the message:
                             "in save", "while the script loads" */

@@ -6,21 +6,12 @@
 
 #include "data.h"
 #include "err.h"
-#include "handle.h"
 #include "json.h"
 #include "names.h"
 #include "opts.h"
+#include "sandbox.h"
 #include "state.h"
 #include "subscribe.h"
-
-typedef struct conn_handle {
-    twl_handle head; /* pointer: the tw_conn, to be trusted only if found */
-    uint64_t number;
-    char id[TW_ID_TEXT];
-} conn_handle;
-
-/* The key of the weak table in the registry. */
-static const char handles_key;
 
 static const twl_name fields[] = {
     {"id", false},         {"user", false},      {"info", false},
@@ -33,50 +24,6 @@ static const twl_name fields[] = {
 };
 
 static const twl_name send_options[] = {{"binary", false}, {NULL, false}};
-
-/* ---- handles ------------------------------------------------------------ */
-
-/* The table's keys are addresses, which are used again for other connections:
- * the number decides whether the handle is this one's. */
-void twl_conn_push(lua_State *L, tw_conn *conn, uint64_t number) {
-    twl_reg_get(L, &handles_key);
-    lua_pushlightuserdata(L, conn);
-    lua_rawget(L, -2);
-    conn_handle *handle = lua_touserdata(L, -1);
-    if (!handle || handle->number != number) {
-        lua_pop(L, 1);
-        handle = twl_handle_new(L, TWL_HANDLE_CONN, sizeof *handle);
-        handle->head.pointer = conn;
-        handle->number = number;
-        tw_conn_id(conn, handle->id);
-        lua_pushlightuserdata(L, conn);
-        lua_pushvalue(L, -2);
-        lua_rawset(L, -4);
-    }
-    lua_remove(L, -2);
-}
-
-static tw_conn *resolve(lua_State *L, const conn_handle *handle) {
-    tw_lua *lua = twl_gen_of(L)->lua;
-    if (lua->running && lua->running->handle == handle->number) {
-        return lua->running->conn; /* its own hook: no look-up */
-    }
-    return tw_server_find(lua->server, handle->number);
-}
-
-tw_conn *twl_conn_at(lua_State *L, int index, const char *what) {
-    twl_handle *handle = twl_handle_get(L, index, TWL_HANDLE_CONN);
-    if (!handle) {
-        twl_raise(L, "%s must be a connection, not %s", what,
-                  twl_handle_name(L, index));
-        return NULL;
-    }
-    return resolve(L, (conn_handle *)handle);
-}
-
-tw_conn *twl_conn_self(lua_State *L, const char *what) {
-    return resolve(L, (conn_handle *)twl_handle_self(L, TWL_HANDLE_CONN, what));
-}
 
 static int closed(lua_State *L) {
     return twl_nil_error(L, TW_ECLOSED, NULL);
@@ -234,16 +181,11 @@ static int push_field(lua_State *L, tw_conn *conn, const char *name) {
     return push_text(L, tw_conn_subprotocol(conn));
 }
 
-/* The methods are upvalue 1. */
+/* What is no method. */
 static int get_field(lua_State *L) {
     twl_handle *head = twl_handle_self(L, TWL_HANDLE_CONN, "conn");
-    lua_pushvalue(L, 2);
-    lua_rawget(L, lua_upvalueindex(1));
-    if (!lua_isnil(L, -1)) {
-        return 1;
-    }
+    const twl_conn_handle *handle = (const twl_conn_handle *)head;
     const char *name = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : "?";
-    const conn_handle *handle = (const conn_handle *)head;
     if (strcmp(name, "id") == 0) {
         lua_pushstring(L, handle->id);
         return 1;
@@ -252,7 +194,7 @@ static int get_field(lua_State *L) {
     if (!found || found->is_reserved) {
         return twl_names_raise(L, "conn", "field", fields, name);
     }
-    tw_conn *conn = resolve(L, handle);
+    tw_conn *conn = twl_conn_resolve(twl_gen_of(L)->lua, handle);
     return conn ? push_field(L, conn, name) : closed(L);
 }
 
@@ -278,18 +220,28 @@ static void push_methods(lua_State *L) {
     add(L, "unsubscribe", twl_conn_unsubscribe);
 }
 
+/* In Lua, because the compiler sees through it: a method costs what it costs in
+ * any object of a script's. */
+static const char INDEX[] =
+    "local methods, field = ...\n"
+    "return function(conn, name)\n"
+    "  return methods[name] or field(conn, name)\n"
+    "end\n";
+
+static void push_index(lua_State *L) {
+    if (luaL_loadbuffer(L, INDEX, sizeof INDEX - 1, TWL_GLUE_NAME) != 0) {
+        lua_error(L);
+    }
+    push_methods(L);
+    lua_pushcfunction(L, get_field);
+    lua_call(L, 2, 1);
+}
+
 void twl_conn_define(lua_State *L) {
     lua_createtable(L, 0, 6);
-    push_methods(L);
-    lua_pushcclosure(L, get_field, 1);
+    push_index(L);
     lua_setfield(L, -2, "__index");
     add(L, "__newindex", newindex);
     twl_handle_define(L, TWL_HANDLE_CONN);
-
-    lua_newtable(L);
-    lua_createtable(L, 0, 1);
-    lua_pushliteral(L, "v");
-    lua_setfield(L, -2, "__mode");
-    lua_setmetatable(L, -2);
-    twl_reg_set(L, &handles_key);
+    twl_conn_handles_define(L);
 }

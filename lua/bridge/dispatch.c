@@ -36,6 +36,15 @@ static int push_message(lua_State *L, void *arg) {
     return 2;
 }
 
+static int put_message(lua_State *co, void *arg) {
+    const twl_job *job = arg;
+    if (!twl_conn_put(co, job->gen, job->handle)) {
+        return -1;
+    }
+    twl_msg_push(co, job);
+    return 2;
+}
+
 static int push_close(lua_State *L, void *arg) {
     twl_job *job = arg;
     twl_conn_push(L, job->conn, job->handle);
@@ -119,7 +128,7 @@ static const twl_kind open_kind = {
     .finish = finish,
 };
 static const twl_kind message_kind = {
-    .spec = {.name = "on_message", .push = push_message},
+    .spec = {.name = "on_message", .push = push_message, .put = put_message},
     .is_limited = true,
     .is_conn = true,
     .finish = finish,
@@ -233,8 +242,8 @@ static int on_alarm(tw_conn *conn, tw_str name, void *user) {
 }
 
 static void on_gone(tw_conn *conn, void *user) {
-    (void)user;
     twl_state_forget(conn);
+    twl_conn_forget(user, tw_conn_handle(conn));
 }
 
 const tw_hooks twl_hooks = {

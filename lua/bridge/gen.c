@@ -7,6 +7,7 @@
 #include "app.h"
 #include "bridge.h"
 #include "class.h"
+#include "conn.h"
 #include "err.h"
 #include "job.h"
 #include "loader.h"
@@ -195,6 +196,7 @@ void twl_gen_drop(twl_gen *gen) {
     }
     gen->routes = NULL;
     twl_classes_free(gen);
+    twl_conns_free(gen);
     gen->is_dropped = true;
     twl_vm_drop(gen->vm);
 }

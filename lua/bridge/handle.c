@@ -33,8 +33,7 @@ void twl_handle_push(lua_State *L, twl_handle_type type, void *pointer) {
 }
 
 static twl_handle *any_at(lua_State *L, int index) {
-    if (lua_type(L, index) != LUA_TUSERDATA ||
-        lua_objlen(L, index) < sizeof(twl_handle)) {
+    if (lua_type(L, index) != LUA_TUSERDATA) {
         return NULL;
     }
     twl_handle *handle = lua_touserdata(L, index);
@@ -66,6 +65,10 @@ void twl_handle_define(lua_State *L, twl_handle_type type) {
 
 const char *twl_handle_name(lua_State *L, int index) {
     twl_handle *handle = any_at(L, index);
+    if (!handle && lua_type(L, index) == LUA_TLIGHTUSERDATA &&
+        lua_touserdata(L, index)) {
+        return names[TWL_HANDLE_MSG];
+    }
     return handle ? names[handle->type] : luaL_typename(L, index);
 }
 

@@ -20,13 +20,15 @@ twl_job *twl_job_take(twl_gen *gen, const twl_kind *kind) {
         twl_link_init(&job->ready);
         twl_link_init(&job->node);
         twl_link_init(&job->waiter);
+        twl_link_init(&job->token);
         job->refs[0] = job->refs[1] = LUA_NOREF;
     } else {
         /* The one used last: its memory and its coroutine are warm. */
         job = TWL_OF(lua->free_jobs.prev, twl_job, node);
         twl_link_remove(&job->node);
     }
-    job->serial = ++lua->serial;
+    lua->serial += (lua->serial + 1) & TWL_TOKEN_MASK ? 1 : 2;
+    job->serial = lua->serial;
     job->gen = gen;
     job->kind = kind;
     job->limit_left_ms = kind->is_limited ? lua->hook_wait_ms : UINT64_MAX;
@@ -70,6 +72,28 @@ void twl_jobs_free(tw_lua *lua) {
         twl_free(job);
     }
     twl_link_init(&lua->free_jobs);
+}
+
+/* ---- tokens ------------------------------------------------------------- */
+
+static twl_link *list_of(tw_lua *lua, const void *token) {
+    return &lua->tokens[(uintptr_t)token % TWL_TOKEN_LISTS];
+}
+
+twl_job *twl_job_find(tw_lua *lua, const void *token) {
+    for (twl_job *job = lua->running; job; job = job->outer) {
+        if (twl_job_token(job) == token) {
+            return job;
+        }
+    }
+    twl_link *list = list_of(lua, token);
+    for (twl_link *at = list->next; at != list; at = at->next) {
+        twl_job *job = TWL_OF(at, twl_job, token);
+        if (twl_job_token(job) == token) {
+            return job;
+        }
+    }
+    return NULL;
 }
 
 /* ---- failures ----------------------------------------------------------- */
@@ -147,6 +171,9 @@ static void park(twl_job *job) {
     job->input = NULL;
     job->text = (tw_str){NULL, 0};
     twl_link_append(&job->gen->jobs, &job->node);
+    if (job->msg) {
+        twl_link_append(list_of(lua, twl_job_token(job)), &job->token);
+    }
     lua->waiting++;
     wait_gauge(lua);
 }
@@ -155,6 +182,7 @@ static void unpark(twl_job *job) {
     tw_lua *lua = job->gen->lua;
     twl_link_remove(&job->node);
     twl_link_remove(&job->ready);
+    twl_link_remove(&job->token);
     lua->waiting--;
     wait_gauge(lua);
 }
@@ -163,15 +191,14 @@ static void unpark(twl_job *job) {
 static void end(twl_job *job, twl_status status, bool was_late) {
     tw_lua *lua = job->gen->lua;
     tw_conn *conn = was_late && job->kind->is_conn ? job->conn : NULL;
-    twl_job *outer = lua->running;
-    lua->running = job;
+    twl_job_enter(job);
     if (status == TWL_FAILED && !job->is_quiet) {
         report_failure(job);
     }
     if (job->kind->finish) {
         job->kind->finish(job, status);
     }
-    lua->running = outer;
+    twl_job_leave(job);
     bool is_old = job->gen == lua->old;
     twl_job_drop(job);
     if (conn) {
@@ -183,13 +210,12 @@ static void end(twl_job *job, twl_status status, bool was_late) {
 }
 
 bool twl_job_start(twl_job *job, int fn_ref) {
-    tw_lua *lua = job->gen->lua;
-    twl_job *outer = lua->running;
-    tw_server_count(lua->server, TW_COUNTER_HOOK_CALLS, 1);
-    lua->running = job;
-    twl_status status = twl_run(job->gen->vm, &job->kind->spec, fn_ref, job,
-                                job->kind->spec.no_wait ? NULL : &job->call);
-    lua->running = outer;
+    const twl_spec *spec = &job->kind->spec;
+    tw_server_count(job->gen->lua->server, TW_COUNTER_HOOK_CALLS, 1);
+    twl_job_enter(job);
+    twl_status status = twl_run(job->gen->vm, spec, fn_ref, job,
+                                spec->no_wait ? NULL : &job->call);
+    twl_job_leave(job);
     if (status == TWL_WAITING) {
         park(job);
         return true;

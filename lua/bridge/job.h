@@ -2,9 +2,9 @@
  *
  * A job carries what the call is about (connection, request, message), lives
  * from its start to its end through all waits, and is then reused. Handles of
- * messages and requests name their job and its serial number: once the job has
- * ended the number differs, and using the handle raises. Jobs are therefore
- * freed with the bridge only.
+ * requests name their job and its serial number, those of messages the number
+ * only: once the job has ended the number differs, and using the handle raises.
+ * Jobs are therefore freed with the bridge only.
  *
  *     twl_job *job = twl_job_take(gen, &kind);
  *     job->conn = conn; ...
@@ -45,6 +45,8 @@ struct twl_job {
     twl_link node;   /* gen->jobs while it waits; free_jobs while it is free */
     twl_link ready;  /* tw_lua.ready when it can go on */
     twl_link waiter; /* a task's list, while it waits for that */
+    twl_link token;  /* tw_lua.tokens, while it waits with a message */
+    twl_job *outer;  /* the one that it runs inside, while it runs */
     uint64_t serial;
     twl_gen *gen;
     const twl_kind *kind;
@@ -78,6 +80,30 @@ struct twl_job {
 
 /* A clean job; NULL without memory. */
 twl_job *twl_job_take(twl_gen *gen, const twl_kind *kind);
+
+/* The serial number as a light userdata can hold it: LuaJIT has 39 bits for
+ * what is no address. They suffice for 5e11 messages, and a handle would have
+ * to be kept for that long to be taken for another one. Never NULL. */
+#define TWL_TOKEN_MASK ((UINT64_C(1) << 39) - 1)
+
+static inline void *twl_job_token(const twl_job *job) {
+    return (void *)(uintptr_t)(job->serial & TWL_TOKEN_MASK);
+}
+
+/* Around what runs for the job: its script, its end. They nest. */
+static inline void twl_job_enter(twl_job *job) {
+    tw_lua *lua = job->gen->lua;
+    job->outer = lua->running;
+    lua->running = job;
+}
+
+static inline void twl_job_leave(twl_job *job) {
+    job->gen->lua->running = job->outer;
+    job->outer = NULL;
+}
+
+/* The job with that token that runs, or waits with a message; else NULL. */
+twl_job *twl_job_find(tw_lua *lua, const void *token);
 
 /* Gives back a job that was not started. */
 void twl_job_drop(twl_job *job);

@@ -27,6 +27,12 @@ bool twl_json_is_null(lua_State *L, int index) {
            lua_touserdata(L, index) == NULL;
 }
 
+/* Begins with an address, so that no text can look like a handle. */
+typedef struct raw_json {
+    const void *kind;
+    char text[];
+} raw_json;
+
 static bool has_metatable(lua_State *L, int index, const void *key) {
     if (!lua_getmetatable(L, index)) {
         return false;
@@ -52,8 +58,8 @@ bool twl_json_is_raw(lua_State *L, int index, const char **text, size_t *len) {
         !has_metatable(L, index, &raw_key)) {
         return false;
     }
-    *text = lua_touserdata(L, index);
-    *len = lua_objlen(L, index);
+    *text = ((const raw_json *)lua_touserdata(L, index))->text;
+    *len = lua_objlen(L, index) - sizeof(raw_json);
     return true;
 }
 
@@ -91,7 +97,9 @@ static int json_raw(lua_State *L) {
     const char *text = luaL_checklstring(L, 1, &len);
     luaL_argcheck(L, len > 0, 1, "empty text is no JSON");
     luaL_argcheck(L, twl_utf8_is_valid(text, len), 1, "invalid UTF-8");
-    memcpy(lua_newuserdata(L, len), text, len);
+    raw_json *raw = lua_newuserdata(L, sizeof *raw + len);
+    raw->kind = &raw_key;
+    memcpy(raw->text, text, len);
     twl_reg_get(L, &raw_key);
     lua_setmetatable(L, -2);
     return 1;

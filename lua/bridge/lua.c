@@ -100,6 +100,9 @@ int tw_lua_create(tw_lua **out, const tw_lua_config *config) {
     twl_link_init(&lua->free_jobs);
     twl_link_init(&lua->all_jobs);
     twl_link_init(&lua->ready);
+    for (size_t i = 0; i < TWL_TOKEN_LISTS; i++) {
+        twl_link_init(&lua->tokens[i]);
+    }
     int code = copy_config(lua, config);
     if (code) {
         tw_lua_destroy(lua);

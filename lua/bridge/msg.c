@@ -9,14 +9,9 @@
 #include "handle.h"
 #include "names.h"
 
-/* `kept` is used when there is no job: its data follows the struct. */
-typedef struct msg_handle {
-    twl_handle head; /* pointer: the job, or NULL */
-    uint64_t serial;
-} msg_handle;
-
+/* What msg:keep() makes: the data follows the struct. */
 typedef struct kept_handle {
-    msg_handle base;
+    twl_handle head;
     tw_msg msg;
 } kept_handle;
 
@@ -25,36 +20,43 @@ static const twl_name fields[] = {
     {"keep", false}, {"pb", true},      {NULL, false},
 };
 
-void twl_msg_push(lua_State *L, twl_job *job) {
-    msg_handle *handle = twl_handle_new(L, TWL_HANDLE_MSG, sizeof *handle);
-    handle->head.pointer = job;
-    handle->serial = job->serial;
+void twl_msg_push(lua_State *L, const twl_job *job) {
+    lua_pushlightuserdata(L, twl_job_token(job));
 }
 
-static const tw_msg *message_of(lua_State *L, msg_handle *handle,
+/* ---- which message ------------------------------------------------------- */
+
+static const tw_msg *message_of(lua_State *L, const void *token,
                                 const char *what) {
-    twl_job *job = handle->head.pointer;
-    if (!job) {
-        return &((kept_handle *)handle)->msg;
-    }
-    if (job->serial != handle->serial || !job->msg) {
+    const twl_job *job = twl_job_find(twl_gen_of(L)->lua, token);
+    if (!job || !job->msg) {
         twl_raise(L,
                   "%s: this message was valid until its hook returned; "
                   "msg:keep() makes a copy",
                   what);
+        return NULL;
     }
     return job->msg;
 }
 
 const tw_msg *twl_msg_data(lua_State *L, int index, const char *what) {
-    twl_handle *handle = twl_handle_get(L, index, TWL_HANDLE_MSG);
-    return handle ? message_of(L, (msg_handle *)handle, what) : NULL;
+    if (lua_type(L, index) == LUA_TLIGHTUSERDATA) {
+        const void *token = lua_touserdata(L, index);
+        return token ? message_of(L, token, what) : NULL;
+    }
+    twl_handle *kept = twl_handle_get(L, index, TWL_HANDLE_MSG);
+    return kept ? &((kept_handle *)kept)->msg : NULL;
 }
 
 static const tw_msg *self(lua_State *L, const char *what) {
-    twl_handle *handle = twl_handle_self(L, TWL_HANDLE_MSG, what);
-    return message_of(L, (msg_handle *)handle, what);
+    const tw_msg *msg = twl_msg_data(L, 1, what);
+    if (!msg) {
+        twl_raise(L, "%s is a method of tw.Message: call it with ':'", what);
+    }
+    return msg;
 }
+
+/* ---- methods and fields -------------------------------------------------- */
 
 static int json(lua_State *L) {
     const tw_msg *msg = self(L, "msg:json");
@@ -65,7 +67,6 @@ static int keep(lua_State *L) {
     const tw_msg *msg = self(L, "msg:keep");
     kept_handle *kept =
         twl_handle_new(L, TWL_HANDLE_MSG, sizeof *kept + msg->len);
-    kept->base.serial = 0;
     kept->msg = *msg;
     kept->msg.data = memcpy(kept + 1, msg->data, msg->len);
     return 1;
@@ -79,32 +80,85 @@ static int length(lua_State *L) {
 /* The methods are upvalue 1. */
 static int get_field(lua_State *L) {
     const tw_msg *msg = self(L, "msg");
-    lua_pushvalue(L, 2);
-    lua_rawget(L, lua_upvalueindex(1));
-    if (!lua_isnil(L, -1)) {
-        return 1;
-    }
     const char *name = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : "?";
     if (strcmp(name, "data") == 0) {
         lua_pushlstring(L, msg->data, msg->len);
-    } else if (strcmp(name, "binary") == 0) {
+        return 1;
+    }
+    if (strcmp(name, "binary") == 0) {
         lua_pushboolean(L, msg->binary);
-    } else {
-        twl_names_raise(L, "msg", "field", fields, name);
+        return 1;
+    }
+    lua_pushvalue(L, 2);
+    lua_rawget(L, lua_upvalueindex(1));
+    if (lua_isnil(L, -1)) {
+        return twl_names_raise(L, "msg", "field", fields, name);
     }
     return 1;
 }
 
+/* ---- light userdata ------------------------------------------------------ */
+
+static bool is_null(lua_State *L) {
+    return lua_type(L, 1) == LUA_TLIGHTUSERDATA && !lua_touserdata(L, 1);
+}
+
+/* tw.json.null is of the same Lua type and has to say so. */
+static int get_light_field(lua_State *L) {
+    if (is_null(L)) {
+        return twl_raise(L, "attempt to index tw.json.null");
+    }
+    return get_field(L);
+}
+
+static int light_length(lua_State *L) {
+    if (is_null(L)) {
+        return twl_raise(L, "attempt to get the length of tw.json.null");
+    }
+    return length(L);
+}
+
+static int light_to_string(lua_State *L) {
+    const void *token = lua_touserdata(L, 1);
+    if (token) {
+        lua_pushfstring(L, "tw.Message: %p", token);
+    } else {
+        lua_pushliteral(L, "userdata: NULL");
+    }
+    return 1;
+}
+
+static void define_light(lua_State *L, int methods) {
+    lua_pushlightuserdata(L, NULL);
+    lua_createtable(L, 0, 4);
+    lua_pushvalue(L, methods);
+    lua_pushcclosure(L, get_light_field, 1);
+    lua_setfield(L, -2, "__index");
+    lua_pushcfunction(L, light_length);
+    lua_setfield(L, -2, "__len");
+    lua_pushcfunction(L, light_to_string);
+    lua_setfield(L, -2, "__tostring");
+    lua_pushboolean(L, 0);
+    lua_setfield(L, -2, "__metatable");
+    lua_setmetatable(L, -2);
+    lua_pop(L, 1);
+}
+
 void twl_msg_define(lua_State *L) {
-    lua_createtable(L, 0, 6);
     lua_createtable(L, 0, 2);
     lua_pushcfunction(L, json);
     lua_setfield(L, -2, "json");
     lua_pushcfunction(L, keep);
     lua_setfield(L, -2, "keep");
+    int methods = lua_gettop(L);
+    define_light(L, methods);
+
+    lua_createtable(L, 0, 4);
+    lua_pushvalue(L, methods);
     lua_pushcclosure(L, get_field, 1);
     lua_setfield(L, -2, "__index");
     lua_pushcfunction(L, length);
     lua_setfield(L, -2, "__len");
     twl_handle_define(L, TWL_HANDLE_MSG);
+    lua_pop(L, 1);
 }

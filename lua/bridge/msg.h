@@ -1,8 +1,12 @@
 /* msg.h - messages as scripts see them.
  *
- * A handle names its job and the job's serial number, so it costs no memory of
- * the message's and cannot show another one later: once the hook has returned,
- * using it raises. msg:keep() makes a handle with bytes of its own.
+ * The message of a hook is a light userdata: its job's serial number and nothing
+ * else. It costs no allocation, and cannot show another message later: once the
+ * hook has returned no job has the number any more, and using it raises.
+ * msg:keep() makes a full userdata with bytes of its own.
+ *
+ * Of light userdata there are messages, tw.json.null, and a few addresses that
+ * no script gets to see; all share one metatable, because Lua has only one.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef TWL_MSG_H
@@ -10,8 +14,9 @@
 
 #include "job.h"
 
-/* Pushes the handle of the job's message. */
-void twl_msg_push(lua_State *L, twl_job *job);
+/* Pushes the handle of the job's message. Neither raises nor allocates, once
+ * twl_msg_define has run. */
+void twl_msg_push(lua_State *L, const twl_job *job);
 
 /* The message at `index`, borrowed; NULL when it is none; raises when its hook
  * has ended. */

@@ -37,15 +37,13 @@ static int push_woken(lua_State *L, void *arg) {
 }
 
 static void resume(twl_job *job) {
-    tw_lua *lua = job->gen->lua;
-    twl_job *outer = lua->running;
     twl_link_remove(&job->ready);
-    lua->running = job;
+    twl_job_enter(job);
     if (job->kind->is_long) {
         job->call->ticks = 0;
     }
     twl_status status = twl_resume(job->call, push_woken, job);
-    lua->running = outer;
+    twl_job_leave(job);
     if (status != TWL_WAITING) {
         twl_job_end(job, status);
     }
@@ -109,11 +107,9 @@ static void on_cancel(void *arg) {
 }
 
 void twl_job_cancel(twl_job *job, const char *reason) {
-    tw_lua *lua = job->gen->lua;
-    twl_job *outer = lua->running;
-    lua->running = job;
+    twl_job_enter(job);
     twl_cancel(job->call, reason);
-    lua->running = outer;
+    twl_job_leave(job);
     twl_job_end(job, TWL_FAILED);
 }
 

@@ -111,7 +111,8 @@ void floor_send(int fd, const void *data, size_t len) {
 
 static void send_rest(int fd) {
     rest *r = rests[fd];
-    ssize_t sent = send(fd, r->out.data, r->out.len, MSG_DONTWAIT | MSG_NOSIGNAL);
+    ssize_t sent =
+        send(fd, r->out.data, r->out.len, MSG_DONTWAIT | MSG_NOSIGNAL);
     if (sent > 0) {
         r->out.len -= (size_t)sent;
         memmove(r->out.data, r->out.data + sent, r->out.len);
@@ -143,9 +144,9 @@ static const char *header(const char *head, const char *name) {
 static void answer(int fd, const char *key, size_t key_len) {
     char text[128], accept[32], response[256];
     uint8_t digest[20];
-    int len = snprintf(text, sizeof text,
-                       "%.*s258EAFA5-E914-47DA-95CA-C5AB0DC85B11", (int)key_len,
-                       key);
+    int len =
+        snprintf(text, sizeof text, "%.*s258EAFA5-E914-47DA-95CA-C5AB0DC85B11",
+                 (int)key_len, key);
     EVP_Digest(text, (size_t)len, digest, NULL, EVP_sha1(), NULL);
     EVP_EncodeBlock((unsigned char *)accept, digest, sizeof digest);
     len = snprintf(response, sizeof response,
@@ -227,7 +228,7 @@ static bool serve(int fd, uint8_t *frame, size_t head, size_t len) {
 /* The size of a masked frame's header, and its payload's; 0 when not all of
  * it is there. */
 static size_t measure(const uint8_t *data, size_t len, uint64_t *payload) {
-    size_t width = len < 2               ? 0
+    size_t width = len < 2                  ? 0
                    : (data[1] & 127) == 126 ? 2
                    : (data[1] & 127) == 127 ? 8
                                             : 0;

@@ -246,6 +246,13 @@ export class Server {
     assert.deepEqual(pids.filter((pid) => pid > 0 && isAlive(pid)), [], "a worker was left behind");
   }
 
+  /* Waits for an end that somebody else asked for. */
+  async ended(code = 0) {
+    const end = await within("the server's end", this.gone, patience(20_000));
+    await this.#cleanUp();
+    assert.equal(end.code, code, this.log.slice(-8000));
+  }
+
   /* Ends it in any case. */
   async kill() {
     this.#child.kill("SIGKILL");

@@ -21,9 +21,8 @@ static int check(const char *data, size_t len) {
     const char *end = memmem(data, len, "\r\n\r\n", 4);
     size_t head = end != NULL ? (size_t)(end - data) + 4 : len + 1;
     for (size_t part = 0; part < head && part <= len; part++) {
-        assert_int_equal(tw__bench_handshake_check(data, part, ACCEPT, why,
-                                                   sizeof why),
-                         0);
+        assert_int_equal(
+            tw__bench_handshake_check(data, part, ACCEPT, why, sizeof why), 0);
     }
     return tw__bench_handshake_check(data, len, ACCEPT, why, sizeof why);
 }
@@ -112,9 +111,9 @@ static void a_head_without_end_is_refused(void **state) {
     assert_int_equal(tw__bench_handshake_check(data, sizeof data - 1, ACCEPT,
                                                why, sizeof why),
                      0);
-    assert_int_equal(tw__bench_handshake_check(data, sizeof data, ACCEPT, why,
-                                               sizeof why),
-                     -1);
+    assert_int_equal(
+        tw__bench_handshake_check(data, sizeof data, ACCEPT, why, sizeof why),
+        -1);
 }
 
 static void assert_target(const char *url, const char *host, const char *name,

@@ -197,9 +197,8 @@ static void doubts_count_their_part_of_a_range(void **state) {
                                  {10, 19, 10}, {20, 39, 0}, {40, 40, 1},
                                  {1, 1000, 11}};
     for (size_t i = 0; i < COUNT(cases); i++) {
-        assert_int_equal(
-            tw__bench_doubts_in(&doubts, cases[i][0], cases[i][1]),
-            cases[i][2]);
+        assert_int_equal(tw__bench_doubts_in(&doubts, cases[i][0], cases[i][1]),
+                         cases[i][2]);
     }
 }
 

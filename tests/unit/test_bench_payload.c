@@ -55,7 +55,8 @@ static void the_largest_values_fit(void **state) {
 
 static void text_is_ascii_without_control_characters(void **state) {
     (void)state;
-    tw__bench_payloads *payloads = tw__bench_payloads_create(4000, 7, TW__BENCH_ALIKE);
+    tw__bench_payloads *payloads =
+        tw__bench_payloads_create(4000, 7, TW__BENCH_ALIKE);
     uint8_t data[4000];
     tw__bench_payload_make(payloads, data, &sample);
     for (size_t i = 0; i < sizeof data; i++) {
@@ -91,7 +92,8 @@ static void every_changed_bit_is_noticed(void **state) {
 
 static void cut_and_lengthened_messages_are_damaged(void **state) {
     (void)state;
-    tw__bench_payloads *payloads = tw__bench_payloads_create(SIZE, 5, TW__BENCH_ALIKE);
+    tw__bench_payloads *payloads =
+        tw__bench_payloads_create(SIZE, 5, TW__BENCH_ALIKE);
     uint8_t data[SIZE + 1] = {0};
     tw__bench_note got;
     tw__bench_payload_make(payloads, data, &sample);
@@ -104,8 +106,10 @@ static void cut_and_lengthened_messages_are_damaged(void **state) {
 
 static void what_others_say_is_foreign(void **state) {
     (void)state;
-    tw__bench_payloads *ours = tw__bench_payloads_create(SIZE, 5, TW__BENCH_ALIKE);
-    tw__bench_payloads *theirs = tw__bench_payloads_create(SIZE, 6, TW__BENCH_ALIKE);
+    tw__bench_payloads *ours =
+        tw__bench_payloads_create(SIZE, 5, TW__BENCH_ALIKE);
+    tw__bench_payloads *theirs =
+        tw__bench_payloads_create(SIZE, 6, TW__BENCH_ALIKE);
     uint8_t data[SIZE];
     tw__bench_note got;
     tw__bench_payload_make(theirs, data, &sample);
@@ -122,7 +126,8 @@ static void what_others_say_is_foreign(void **state) {
 
 static void neighbours_differ_in_their_filler(void **state) {
     (void)state;
-    tw__bench_payloads *payloads = tw__bench_payloads_create(SIZE, 5, TW__BENCH_ALIKE);
+    tw__bench_payloads *payloads =
+        tw__bench_payloads_create(SIZE, 5, TW__BENCH_ALIKE);
     uint8_t one[SIZE], two[SIZE];
     tw__bench_note note = sample;
     tw__bench_payload_make(payloads, one, &note);

@@ -44,8 +44,8 @@ static int run(const tw__bench_options *options,
     if (tw__bench_crew_run(options, target, outcome, why, sizeof why) != 0) {
         refuse(why, "");
     } else {
-        (options->json ? tw__bench_report_json : tw__bench_report_text)(
-            stdout, options, outcome);
+        (options->json ? tw__bench_report_json
+                       : tw__bench_report_text)(stdout, options, outcome);
         status = tw__bench_report_is_clean(options, outcome) ? EXIT_CLEAN
                                                              : EXIT_NOT_CLEAN;
     }

@@ -43,8 +43,8 @@ void tw__bench_findings_offend(tw__bench_findings *findings,
 static void merge_offences(tw__bench_findings *into,
                            const tw__bench_findings *from) {
     into->offenders += from->offenders;
-    for (uint32_t i = 0; i < from->offences_len &&
-                         into->offences_len < TW__BENCH_OFFENCES_MAX;
+    for (uint32_t i = 0;
+         i < from->offences_len && into->offences_len < TW__BENCH_OFFENCES_MAX;
          i++) {
         into->offences[into->offences_len++] = from->offences[i];
     }

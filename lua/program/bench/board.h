@@ -55,7 +55,7 @@ typedef struct tw__bench_findings {
     uint64_t disconnects, reconnects;
     uint64_t slow_readers, slow_closed;
     uint64_t publisher_breaks;
-    uint64_t stalls; /* bursts that were not complete in time */
+    uint64_t stalls;  /* bursts that were not complete in time */
     uint64_t late_ns; /* largest delay behind the schedule of --rate */
     uint64_t offenders;
     uint32_t offences_len;
@@ -70,11 +70,11 @@ typedef struct tw__bench_place {
     _Atomic uint32_t wanted; /* connections this hand is to open */
     _Atomic uint32_t opened, failed;
     _Atomic uint32_t to_join, joined;
-    _Atomic uint32_t population; /* subscribers the gate waits for */
-    _Atomic bool is_settled;     /* nothing more is expected */
-    _Atomic bool is_stuck;       /* there is nobody left to go on with */
-    /* By publisher: the last burst that all here have, and the highest number
-     * that anybody here has. */
+    _Atomic bool is_settled; /* nothing more is expected */
+    _Atomic bool is_stuck;   /* there is nobody left to go on with */
+    /* By publisher: the subscribers here that its gate waits for, the last
+     * burst that all of them have, and the highest number that any has. */
+    _Atomic uint32_t population[TW__BENCH_PUBLISHERS_MAX];
     _Atomic uint64_t complete[TW__BENCH_PUBLISHERS_MAX];
     _Atomic uint64_t top[TW__BENCH_PUBLISHERS_MAX];
     tw__bench_findings findings; /* to be read when the hand has ended */

@@ -127,8 +127,8 @@ static int set_up(tw__bench_conn *conn) {
     }
     if (group->sources > 0) {
         struct sockaddr_storage source;
-        tw__bench_source(&source, (group->first_number + conn->index) %
-                                      group->sources);
+        tw__bench_source(&source,
+                         (group->first_number + conn->index) % group->sources);
         setsockopt(conn->fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &one,
                    sizeof one);
         if (bind(conn->fd, (struct sockaddr *)&source,
@@ -202,9 +202,9 @@ void tw__bench_conn_write(tw__bench_conn *conn, int opcode, const void *data,
         loop->out_cap = need * 2;
         loop->out = tw__bench_realloc(loop->out, loop->out_cap);
     }
-    loop->out_len += tw__bench_frame_write(
-        loop->out + loop->out_len, opcode,
-        (uint32_t)tw__bench_loop_random(loop), data, len);
+    loop->out_len +=
+        tw__bench_frame_write(loop->out + loop->out_len, opcode,
+                              (uint32_t)tw__bench_loop_random(loop), data, len);
 }
 
 static void keep_unsent(tw__bench_conn *conn, const uint8_t *data, size_t len) {
@@ -311,8 +311,8 @@ static bool feed(tw__bench_conn *conn, const uint8_t *data, size_t len) {
         return true; /* its last word has been said: only the end is awaited */
     }
     reading r = {conn, tw__bench_now()};
-    const char *wrong = tw__bench_reader_feed(
-        &conn->_reader, data, len, loop->max_message, on_frame, &r);
+    const char *wrong = tw__bench_reader_feed(&conn->_reader, data, len,
+                                              loop->max_message, on_frame, &r);
     if (wrong != NULL && conn->state == TW__BENCH_OPEN) {
         fprintf(stderr, "tidewire bench: the server broke the protocol: %s\n",
                 wrong);

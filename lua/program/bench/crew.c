@@ -2,28 +2,21 @@
 #include "crew.h"
 
 #include <errno.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
-#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "clock.h"
+#include "measure.h"
+#include "plan.h"
 
 #define POLL_NS (2 * TW__BENCH_MS)
 #define PATIENCE_NS (30 * TW__BENCH_SECOND) /* without any progress */
-
-/* Descriptors that are not connections. */
-#define SPARE_FDS 64
-
-/* Connections from one source address: a part of the usual 28,232 ports. */
-#define PER_SOURCE 20000
-#define CHURN_SOURCES 16
 
 /* With this many connections the first ones of each hand are opened before
  * memory is looked at, so that what the server touches only once is not
@@ -57,74 +50,6 @@ static int complain(crew *c, const char *what) {
     return -1;
 }
 
-static uint64_t raise_fd_limit(void) {
-    struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0) {
-        return 1024;
-    }
-    limit.rlim_cur = limit.rlim_max;
-    setrlimit(RLIMIT_NOFILE, &limit);
-    getrlimit(RLIMIT_NOFILE, &limit);
-    return limit.rlim_cur;
-}
-
-/* How many processes the connections need. */
-static int count_hands(crew *c) {
-    uint64_t room = raise_fd_limit();
-    room = room > 2 * SPARE_FDS ? room - SPARE_FDS : SPARE_FDS;
-    uint64_t wanted = c->options->connections + c->options->publishers;
-    uint64_t needed = (wanted + room - 1) / room;
-    uint64_t hands = c->options->processes;
-    hands = hands > 0 ? hands : needed;
-    if (needed > hands || needed > TW__BENCH_HANDS_MAX) {
-        snprintf(c->why, c->why_size,
-                 "%llu connections need %llu processes of %llu descriptors "
-                 "each; raise ulimit -n or --processes",
-                 (unsigned long long)wanted, (unsigned long long)needed,
-                 (unsigned long long)room);
-        return -1;
-    }
-    /* A hand without a connection would have nothing to say. */
-    c->hands = (uint32_t)(hands < c->options->connections
-                              ? hands
-                              : c->options->connections);
-    return 0;
-}
-
-static uint32_t count_sources(const crew *c) {
-    uint64_t connections = c->options->connections;
-    if (c->options->sources > 0) {
-        return (uint32_t)c->options->sources;
-    }
-    if (!c->target->is_loopback) {
-        return 0;
-    }
-    if (c->options->kind == TW__BENCH_CHURN) {
-        return CHURN_SOURCES; /* ports rest for a while after a close */
-    }
-    return connections > PER_SOURCE ? (uint32_t)(connections / PER_SOURCE + 1)
-                                    : 0;
-}
-
-/* --cpu: hand i runs on the i-th of the list. */
-static void pin(const char *list, uint32_t index) {
-    int cpus[CPU_SETSIZE], len = 0;
-    for (const char *at = list; at != NULL && len < CPU_SETSIZE;) {
-        cpus[len++] = atoi(at);
-        at = strchr(at, ',');
-        at = at != NULL ? at + 1 : NULL;
-    }
-    if (len > 0) {
-        cpu_set_t set;
-        CPU_ZERO(&set);
-        CPU_SET((size_t)cpus[index % (uint32_t)len], &set);
-        if (sched_setaffinity(0, sizeof set, &set) != 0) {
-            fprintf(stderr, "tidewire bench: --cpu %s: %s\n", list,
-                    strerror(errno));
-        }
-    }
-}
-
 static const tw__bench_mode *mode_of(tw__bench_kind kind) {
     switch (kind) {
     case TW__BENCH_ECHO:
@@ -145,14 +70,15 @@ static void run_hand(crew *c, uint32_t index, pid_t parent) {
                            .board = c->board,
                            .index = index,
                            .count = c->hands,
-                           .sources = count_sources(c)};
+                           .sources =
+                               tw__bench_plan_sources(c->options, c->target)};
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent) {
         _exit(1);
     }
     signal(SIGINT, SIG_IGN); /* the parent ends the phases */
     signal(SIGTERM, SIG_IGN);
-    pin(c->options->cpu, index);
+    tw__bench_plan_pin(c->options->cpu, index);
     _exit(tw__bench_hand_run(&hand, mode_of(c->options->kind)) == 0 ? 0 : 1);
 }
 
@@ -236,8 +162,8 @@ static int wait_open(crew *c, uint64_t wanted) {
             return complain(c, "interrupted");
         }
         if (t.failed > 0) {
-            snprintf(c->why, c->why_size, "a connection could not be opened: %s",
-                     first_failure(c));
+            snprintf(c->why, c->why_size,
+                     "a connection could not be opened: %s", first_failure(c));
             return -1;
         }
         if (t.opened >= wanted) {
@@ -302,8 +228,7 @@ static int pass(crew *c, double seconds) {
 }
 
 static int drain(crew *c) {
-    uint64_t limit =
-        (uint64_t)(c->options->drain * (double)TW__BENCH_SECOND);
+    uint64_t limit = (uint64_t)(c->options->drain * (double)TW__BENCH_SECOND);
     uint64_t best = 0, since = tw__bench_now();
     set_phase(c, TW__BENCH_DRAINING);
     for (;;) {
@@ -325,81 +250,6 @@ static int drain(crew *c) {
     }
 }
 
-static void find_server(const crew *c, tw__bench_pids *pids) {
-    pids->len = 0;
-    if (c->options->server_pid != 0) {
-        tw__bench_pids_family(pids, (pid_t)c->options->server_pid);
-    } else if (c->options->pid != NULL) {
-        tw__bench_pids_parse(pids, c->options->pid);
-    }
-}
-
-/* All that is read at one moment. */
-typedef struct moment {
-    uint64_t at, messages;
-    tw__bench_pids server;
-    tw__bench_cpu server_cpu; /* the sum of the next */
-    tw__bench_cpu each_cpu[TW__BENCH_PIDS_MAX];
-    tw__bench_cpu hand_cpu[TW__BENCH_HANDS_MAX];
-} moment;
-
-static void note(const crew *c, moment *m) {
-    memset(m, 0, sizeof *m);
-    find_server(c, &m->server);
-    for (uint32_t i = 0; i < c->hands; i++) {
-        m->hand_cpu[i] = tw__bench_cpu_read(c->pids[i]);
-    }
-    for (size_t i = 0; i < m->server.len; i++) {
-        m->each_cpu[i] = tw__bench_cpu_read(m->server.pids[i]);
-        m->server_cpu.sched_ns += m->each_cpu[i].sched_ns;
-        m->server_cpu.stat_ns += m->each_cpu[i].stat_ns;
-        m->server_cpu.is_unread |= m->each_cpu[i].is_unread;
-    }
-    m->messages = look(c).messages;
-    m->at = tw__bench_now();
-}
-
-static uint64_t used(const tw__bench_cpu *from, const tw__bench_cpu *to) {
-    return to->sched_ns > 0 ? to->sched_ns - from->sched_ns
-                            : to->stat_ns - from->stat_ns;
-}
-
-/* The largest part of a core that one of `len` processes used. */
-static double busiest(const moment *from, const moment *to,
-                      const tw__bench_cpu *before, const tw__bench_cpu *after,
-                      size_t len) {
-    double best = 0;
-    for (size_t i = 0; i < len; i++) {
-        double share = (double)used(&before[i], &after[i]) /
-                       (double)(to->at - from->at);
-        best = share > best ? share : best;
-    }
-    return best;
-}
-
-static void compare(const crew *c, const moment *from, const moment *to) {
-    tw__bench_outcome *o = c->outcome;
-    o->seconds = (double)(to->at - from->at) / (double)TW__BENCH_SECOND;
-    o->messages = to->messages - from->messages;
-    o->has_server = from->server.len > 0;
-    o->is_sched = to->server_cpu.sched_ns > 0;
-    o->has_changed = !tw__bench_pids_equal(&from->server, &to->server) ||
-                     to->server_cpu.is_unread;
-    if (!o->has_changed) {
-        o->cpu_ns = used(&from->server_cpu, &to->server_cpu);
-        o->stat_ns = to->server_cpu.stat_ns - from->server_cpu.stat_ns;
-        o->server_share = busiest(from, to, from->each_cpu, to->each_cpu,
-                                  to->server.len);
-    }
-    o->hand_share = busiest(from, to, from->hand_cpu, to->hand_cpu, c->hands);
-}
-
-static tw__bench_mem look_at_memory(const crew *c) {
-    tw__bench_pids pids;
-    find_server(c, &pids);
-    return tw__bench_mem_read(&pids);
-}
-
 /* Opens everything; memory before is what `*before` says then. */
 static int open_all(crew *c, tw__bench_mem *before) {
     uint32_t ramp = 0;
@@ -413,7 +263,7 @@ static int open_all(crew *c, tw__bench_mem *before) {
         return -1;
     }
     pass(c, c->options->settle);
-    *before = look_at_memory(c);
+    *before = tw__bench_server_memory(c->options);
     wanted = look(c).opened;
     atomic_store(&c->board->ramp, UINT32_MAX);
     uint64_t all = c->options->connections;
@@ -426,20 +276,14 @@ static int open_all(crew *c, tw__bench_mem *before) {
     return 0;
 }
 
-static void compare_memory(const crew *c, const tw__bench_mem *before,
-                           const tw__bench_mem *opened) {
-    tw__bench_outcome *o = c->outcome;
-    tw__bench_mem held = look_at_memory(c);
-    o->has_memory = before->is_known && opened->is_known && held.is_known &&
-                    o->counted > 0;
-    o->private_opened = (int64_t)(opened->private_dirty - before->private_dirty);
-    o->pss_opened = (int64_t)(opened->pss - before->pss);
-    o->private_held = (int64_t)(held.private_dirty - before->private_dirty);
-    o->pss_held = (int64_t)(held.pss - before->pss);
+static void note(const crew *c, tw__bench_moment *moment) {
+    tw__bench_moment_note(moment, c->options, c->pids, c->hands);
+    moment->messages = look(c).messages;
+    moment->at = tw__bench_now();
 }
 
 static int lead(crew *c) {
-    static moment from, to; /* large */
+    static tw__bench_moment from, to; /* large */
     tw__bench_mem before, opened;
     if (open_all(c, &before) != 0) {
         return -1;
@@ -448,7 +292,7 @@ static int lead(crew *c) {
         return -1;
     }
     pass(c, c->options->settle);
-    opened = look_at_memory(c);
+    opened = tw__bench_server_memory(c->options);
     set_phase(c, TW__BENCH_WARMING);
     pass(c, c->options->warmup);
     note(c, &from);
@@ -457,8 +301,9 @@ static int lead(crew *c) {
         return -1;
     }
     note(c, &to);
-    compare(c, &from, &to);
-    compare_memory(c, &before, &opened);
+    c->outcome->is_stuck = look(c).is_stuck;
+    tw__bench_moment_compare(&from, &to, c->hands, c->outcome);
+    tw__bench_memory_compare(c->options, &before, &opened, c->outcome);
     return drain(c);
 }
 
@@ -504,7 +349,7 @@ int tw__bench_crew_run(const tw__bench_options *options,
     memset(outcome, 0, sizeof *outcome);
     why[0] = 0;
     is_interrupted = 0;
-    if (count_hands(&c) != 0) {
+    if (tw__bench_plan_hands(options, &c.hands, why, why_size) != 0) {
         return -1;
     }
     c.board = tw__bench_board_create();

@@ -17,7 +17,7 @@ typedef struct tw__bench_outcome {
     uint32_t hands;
     /* The server, in that time. */
     bool has_server;
-    bool is_sched; /* cpu_ns is the scheduler's count; else that of stat */
+    bool is_sched;    /* cpu_ns is the scheduler's count; else that of stat */
     bool has_changed; /* its processes did: its figures are not to be trusted */
     uint64_t cpu_ns, stat_ns;
     /* Memory of the server, less that before `counted` connections. */
@@ -27,6 +27,7 @@ typedef struct tw__bench_outcome {
     int64_t private_held, pss_held;     /* at the end of measuring */
     /* The busiest process's part of a core: of the server's, of ours. */
     double server_share, hand_share;
+    bool is_stuck; /* it ended early, since no publisher was left */
     tw__bench_findings findings;
 } tw__bench_outcome;
 

@@ -29,10 +29,10 @@ typedef struct echo {
 static void say(echo *e, tw__bench_conn *conn, uint64_t now) {
     const tw__bench_options *options = e->hand->options;
     peer *p = &e->peers[conn->index];
-    tw__bench_note note = {
-        TW__BENCH_MESSAGE,
-        (e->group.first_number + conn->index) & TW__BENCH_SOURCE_MAX, ++p->sent,
-        now - e->hand->board->epoch_ns};
+    tw__bench_note note = {TW__BENCH_MESSAGE,
+                           (e->group.first_number + conn->index) &
+                               TW__BENCH_SOURCE_MAX,
+                           ++p->sent, now - e->hand->board->epoch_ns};
     tw__bench_payload_make(e->payloads, e->scratch, &note);
     tw__bench_conn_write(conn,
                          options->binary ? TW__BENCH_BINARY : TW__BENCH_TEXT,

@@ -21,8 +21,8 @@ static char *make_path(const tw__bench_hand *hand, const char *path) {
     if (channel == NULL) {
         return out;
     }
-    at += snprintf(out + at, size - (size_t)at, "%cchannel=",
-                   strchr(path, '?') != NULL ? '&' : '?');
+    at += snprintf(out + at, size - (size_t)at,
+                   "%cchannel=", strchr(path, '?') != NULL ? '&' : '?');
     for (; *channel != 0; channel++) {
         unsigned char c = (unsigned char)*channel;
         at += snprintf(out + at, size - (size_t)at,
@@ -38,8 +38,8 @@ static void *create(tw__bench_hand *hand) {
     fan->hand = hand;
     fan->tick_fd = -1;
     fan->publishers_len = (uint32_t)options->publishers;
-    fan->payloads = tw__bench_payloads_create((size_t)options->size,
-                                              hand->board->run, TW__BENCH_ALIKE);
+    fan->payloads = tw__bench_payloads_create(
+        (size_t)options->size, hand->board->run, TW__BENCH_ALIKE);
     fan->sub_path = make_path(hand, options->sub_path);
     fan->pub_path = make_path(hand, options->pub_path);
     fan->gates = tw__bench_alloc(fan->publishers_len, sizeof *fan->gates);

@@ -6,9 +6,10 @@
  * message is known to have been subscribed.
  *
  * The gate: without --rate a publisher sends its next burst when the last one
- * is complete. A burst is complete in a hand when all subscribers there that
- * are connected, subscribed and not slow have its last message; the hand
- * writes that to its place, and the last one wakes hand 0.
+ * is complete. A burst is complete in a hand when all readers there with an
+ * account of the publisher have its last message; the hand writes that to its
+ * place, and the last one wakes hand 0. A reader that has come back opens an
+ * account with the first message: what was sent before, it need not have.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef TW_BENCH_FANOUT_H
@@ -20,7 +21,7 @@
 typedef struct tw__bench_fan tw__bench_fan;
 
 typedef struct tw__bench_subscriber {
-    bool has_joined; /* something of this run has reached it */
+    bool has_joined;  /* something of this run has reached it */
     bool has_been_in; /* it is not its first connection */
     bool has_offended;
 } tw__bench_subscriber;
@@ -39,13 +40,14 @@ typedef struct tw__bench_crowd {
 typedef struct tw__bench_publisher {
     uint64_t sent;
     uint64_t burst_at; /* when the last burst went */
-    bool is_fresh; /* just connected: nothing to wait for */
+    bool is_fresh;     /* just connected: nothing to wait for */
 } tw__bench_publisher;
 
 /* This hand's view of one publisher's burst. */
 typedef struct tw__bench_gate {
-    uint64_t target; /* its last number */
-    uint32_t count;  /* subscribers that have it */
+    uint64_t target;     /* its last number */
+    uint32_t count;      /* readers that have it */
+    uint32_t population; /* readers with an account */
 } tw__bench_gate;
 
 struct tw__bench_fan {
@@ -56,7 +58,6 @@ struct tw__bench_fan {
     tw__bench_crowd readers, slow;
     tw__bench_gate *gates; /* by publisher */
     uint64_t *tops;        /* by publisher: the highest number seen here */
-    uint32_t population;   /* readers that have joined */
     /* Of hand 0 only. */
     tw__bench_fd tick, wake; /* the --rate clock; the gate's eventfd */
     int tick_fd;
@@ -81,18 +82,20 @@ void tw__bench_publishers_turn(tw__bench_fan *fan);
 bool tw__bench_publishers_are_settled(const tw__bench_fan *fan);
 void tw__bench_publishers_deinit(tw__bench_fan *fan);
 
-/* gate.c: whether all who are there have publisher's numbers up to `target`.
- * False when nobody is there. */
+/* gate.c: whether anybody waits for this publisher. */
+bool tw__bench_gate_has_people(tw__bench_board *board, uint32_t hands,
+                               uint32_t publisher);
+
+/* Whether all who do have its numbers up to `target`; not when nobody does. */
 bool tw__bench_gate_is_open(tw__bench_board *board, uint32_t hands,
                             uint32_t publisher, uint64_t target);
 
-/* A subscriber's account of `publisher` went from `before` to `after`. */
+/* A reader's account of `publisher` was opened; went from `before` to `after`;
+ * is about to be closed. */
+void tw__bench_gate_join(tw__bench_fan *fan, uint32_t publisher);
 void tw__bench_gate_advance(tw__bench_fan *fan, uint32_t publisher,
                             uint64_t before, uint64_t after);
-
-/* A reader with these accounts joins or leaves. */
-void tw__bench_gate_join(tw__bench_fan *fan);
-void tw__bench_gate_leave(tw__bench_fan *fan,
-                          const tw__bench_account *accounts);
+void tw__bench_gate_leave(tw__bench_fan *fan, uint32_t publisher,
+                          const tw__bench_account *account);
 
 #endif

@@ -112,8 +112,7 @@ static const tw__bench_events events = {on_open, on_message, on_close, on_fail};
 
 static void write_note(tw__bench_fan *fan, uint32_t index, char kind,
                        uint64_t seq, uint64_t time) {
-    tw__bench_note note = {kind, index, seq,
-                           time - fan->hand->board->epoch_ns};
+    tw__bench_note note = {kind, index, seq, time - fan->hand->board->epoch_ns};
     tw__bench_payload_make(fan->payloads, fan->scratch, &note);
     tw__bench_conn_write(&fan->publisher_group.conns[index], TW__BENCH_TEXT,
                          fan->scratch, (size_t)fan->hand->options->size);
@@ -146,17 +145,12 @@ static bool may_go_on(tw__bench_fan *fan, uint32_t index, uint64_t now) {
         tw__bench_gate_is_open(hand->board, hand->count, index, p->sent)) {
         return true;
     }
-    if (now - p->burst_at < LONELY_NS) {
-        return false;
+    if (tw__bench_gate_has_people(hand->board, hand->count, index)) {
+        bool is_stalled = now - p->burst_at >= STALL_NS;
+        hand->findings->stalls += is_stalled;
+        return is_stalled;
     }
-    for (uint32_t i = 0; i < hand->count; i++) {
-        if (atomic_load(&hand->board->places[i].population) > 0) {
-            bool is_stalled = now - p->burst_at >= STALL_NS;
-            hand->findings->stalls += is_stalled;
-            return is_stalled;
-        }
-    }
-    return true;
+    return now - p->burst_at >= LONELY_NS;
 }
 
 static void send_burst(tw__bench_fan *fan, uint32_t index) {

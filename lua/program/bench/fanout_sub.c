@@ -48,25 +48,31 @@ static void on_open(tw__bench_conn *conn) {
     }
 }
 
+static void open_account(tw__bench_crowd *crowd, tw__bench_account *account,
+                         uint32_t publisher, uint64_t first) {
+    tw__bench_account_open(account, first);
+    if (!crowd->is_slow) {
+        tw__bench_gate_join(crowd->fan, publisher);
+    }
+}
+
 /* The first message of the run proves that the connection is subscribed. Its
  * first time all that is sent from now on counts; when it has come back, what
  * counts begins with the first message of each publisher. */
 static void join(tw__bench_conn *conn) {
     tw__bench_crowd *crowd = conn->group->arg;
     tw__bench_subscriber *s = subscriber_of(conn);
-    tw__bench_place *place = crowd->fan->hand->place;
-    s->has_joined = true;
-    if (crowd->fan->hand->phase <= TW__BENCH_JOINING) {
+    tw__bench_hand *hand = crowd->fan->hand;
+    if (hand->phase <= TW__BENCH_JOINING) {
         for (uint32_t p = 0; p < crowd->fan->publishers_len; p++) {
-            tw__bench_account_open(&accounts_of(conn)[p], 1);
+            open_account(crowd, &accounts_of(conn)[p], p, 1);
         }
-        atomic_fetch_add(&place->joined, 1);
+        atomic_fetch_add(&hand->place->joined, 1);
     }
     if (crowd->is_slow) {
-        tw__bench_conn_pause(conn, true);
-    } else {
-        tw__bench_gate_join(crowd->fan);
+        tw__bench_conn_pause(conn, hand->phase < TW__BENCH_DRAINING);
     }
+    s->has_joined = true;
     s->has_been_in = true;
 }
 
@@ -86,12 +92,11 @@ static void enter(tw__bench_conn *conn, const tw__bench_note *note,
     uint32_t p = note->source;
     tw__bench_account *account = &accounts_of(conn)[p];
     if (account->first == 0) {
-        tw__bench_account_open(account, note->seq);
+        open_account(crowd, account, p, note->seq);
     }
     uint64_t before = account->last;
-    tw__bench_verdict verdict =
-        tw__bench_account_take(account, note->seq,
-                               &hand->board->publishers[p].doubts, crowd->sum);
+    tw__bench_verdict verdict = tw__bench_account_take(
+        account, note->seq, &hand->board->publishers[p].doubts, crowd->sum);
     if (verdict != TW__BENCH_IN_ORDER) {
         static const char *const names[] = {"", "gap", "late", "double"};
         offend(conn, names[verdict], p, before + 1, note->seq);
@@ -115,8 +120,8 @@ static void on_message(tw__bench_conn *conn, int opcode, const uint8_t *data,
     tw__bench_note note;
     tw__bench_check check =
         tw__bench_payload_check(fan->payloads, data, len, &note);
-    if (check == TW__BENCH_FINE && (opcode != TW__BENCH_TEXT ||
-                                    note.source >= fan->publishers_len)) {
+    if (check == TW__BENCH_FINE &&
+        (opcode != TW__BENCH_TEXT || note.source >= fan->publishers_len)) {
         check = TW__BENCH_DAMAGED;
     }
     if (check == TW__BENCH_FOREIGN) {
@@ -148,14 +153,14 @@ static void come_back(tw__bench_conn *conn) {
 static void leave(tw__bench_conn *conn) {
     tw__bench_crowd *crowd = conn->group->arg;
     tw__bench_fan *fan = crowd->fan;
-    if (!crowd->is_slow) {
-        tw__bench_gate_leave(fan, accounts_of(conn));
-    }
     if (fan->hand->phase <= TW__BENCH_JOINING) {
         atomic_fetch_sub(&fan->hand->place->joined, 1);
     }
     for (uint32_t p = 0; p < fan->publishers_len; p++) {
         tw__bench_account *account = &accounts_of(conn)[p];
+        if (account->first != 0 && !crowd->is_slow) {
+            tw__bench_gate_leave(fan, p, account);
+        }
         tw__bench_account_close(account, account->last,
                                 &fan->hand->board->publishers[p].doubts,
                                 crowd->sum);
@@ -200,8 +205,8 @@ void tw__bench_crowd_init(tw__bench_crowd *crowd, tw__bench_fan *fan,
     crowd->fan = fan;
     crowd->is_slow = is_slow;
     crowd->sum = is_slow ? &hand->findings->slow_sum : &hand->findings->sum;
-    crowd->endings = is_slow ? hand->findings->slow_endings
-                             : hand->findings->endings;
+    crowd->endings =
+        is_slow ? hand->findings->slow_endings : hand->findings->endings;
     tw__bench_hand_group(hand, &crowd->group, len,
                          first + (uint32_t)numbered_from, fan->sub_path,
                          &events, crowd);
@@ -221,8 +226,8 @@ void tw__bench_crowd_tick(tw__bench_crowd *crowd) {
     for (uint32_t i = 0; i < crowd->group.len; i++) {
         tw__bench_conn *conn = &crowd->group.conns[i];
         if (conn->paused) {
-            tw__bench_conn_sip(conn, (size_t)(hand->options->slow_rate /
-                                              TICKS_PER_SECOND));
+            tw__bench_conn_sip(
+                conn, (size_t)(hand->options->slow_rate / TICKS_PER_SECOND));
         }
     }
 }
@@ -244,8 +249,7 @@ bool tw__bench_crowd_is_settled(const tw__bench_crowd *crowd) {
     for (size_t i = 0; i < len; i++) {
         const tw__bench_account *account = &crowd->accounts[i];
         if (account->first != 0 &&
-            account->last <
-                last_of(fan, (uint32_t)(i % fan->publishers_len))) {
+            account->last < last_of(fan, (uint32_t)(i % fan->publishers_len))) {
             return false;
         }
     }

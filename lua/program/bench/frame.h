@@ -29,7 +29,7 @@ size_t tw__bench_frame_write(uint8_t *out, int opcode, uint32_t mask,
 
 /* What is left over between two reads. Zero-initialised it is empty. */
 typedef struct tw__bench_reader {
-    uint8_t *_stash; /* a frame (or handshake) that has only begun */
+    uint8_t *_stash;   /* a frame (or handshake) that has only begun */
     uint8_t *_message; /* fragments so far */
     uint32_t _stash_len, _message_len;
     uint8_t _opcode; /* of the fragmented message; 0: none */

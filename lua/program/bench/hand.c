@@ -42,8 +42,8 @@ static void show(tw__bench_hand *hand) {
 }
 
 int tw__bench_hand_run(tw__bench_hand *hand, const tw__bench_mode *mode) {
-    uint64_t max = hand->options->size > MESSAGE_MIN ? hand->options->size
-                                                     : MESSAGE_MIN;
+    uint64_t max =
+        hand->options->size > MESSAGE_MIN ? hand->options->size : MESSAGE_MIN;
     int rc = tw__bench_loop_init(&hand->loop, (size_t)max);
     if (rc < 0) {
         return rc;

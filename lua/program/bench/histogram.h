@@ -1,8 +1,8 @@
 /* histogram.h - times in logarithmic buckets.
  *
  * 64 buckets to each doubling: a percentile is at most 1.6 % over the true
- * value; count, sum, smallest and largest are exact. Plain data: may be copied and lives
- * in shared memory. Zero-initialised it is empty.
+ * value; count, sum, smallest and largest are exact. Plain data: may be copied
+ * and lives in shared memory. Zero-initialised it is empty.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef TW_BENCH_HISTOGRAM_H

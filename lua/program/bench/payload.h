@@ -1,9 +1,9 @@
 /* payload.h - what the generator's messages say.
  *
  * Text that any script can pass on unread: 26 characters (kind, source, run,
- * number, time, check), then a filler that depends on the number. Every byte is checked by
- * the receiver, so that damage, mixing and cutting show. A maker and a checker of the same run are
- * set up with the same run number, size and form.
+ * number, time, check), then a filler that depends on the number. Every byte is
+ * checked by the receiver, so that damage, mixing and cutting show. A maker and
+ * a checker of the same run are set up with the same run number, size and form.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef TW_BENCH_PAYLOAD_H

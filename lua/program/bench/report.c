@@ -38,7 +38,8 @@ static bool is_sum_clean(const tw__bench_sum *sum) {
 bool tw__bench_report_is_clean(const tw__bench_options *options,
                                const tw__bench_outcome *outcome) {
     const tw__bench_findings *f = &outcome->findings;
-    if (!is_sum_clean(&f->sum) || !is_sum_clean(&f->slow_sum)) {
+    if (outcome->is_stuck || !is_sum_clean(&f->sum) ||
+        !is_sum_clean(&f->slow_sum)) {
         return false;
     }
     if (f->sum.lost > 0 && !options->allow_loss) {
@@ -94,6 +95,9 @@ static void text_load(FILE *out, const tw__bench_options *o,
     if (o->rate > 0) {
         fprintf(out, "  schedule       at most %.1f us behind\n",
                 (double)outcome->findings.late_ns / 1000.0);
+    }
+    if (outcome->is_stuck) {
+        fprintf(out, "  ended early    no publisher was left\n");
     }
     if (outcome->findings.stalls > 0) {
         fprintf(out, "  stalls         %llu bursts were not complete in time\n",
@@ -157,9 +161,8 @@ static void text_endings(FILE *out, const char *name,
 }
 
 static void text_sum(FILE *out, const char *name, const tw__bench_sum *sum) {
-    fprintf(out,
-            "    %-12s %12llu %12llu %10llu %10llu %10llu %10llu %10llu\n", name,
-            (LARGE)sum->intended, (LARGE)sum->received, (LARGE)sum->lost,
+    fprintf(out, "    %-12s %12llu %12llu %10llu %10llu %10llu %10llu %10llu\n",
+            name, (LARGE)sum->intended, (LARGE)sum->received, (LARGE)sum->lost,
             (LARGE)sum->in_doubt, (LARGE)sum->doubled, (LARGE)sum->disordered,
             (LARGE)sum->damaged);
 }
@@ -188,8 +191,8 @@ static void text_ledger(FILE *out, const tw__bench_options *o,
     const tw__bench_findings *f = &outcome->findings;
     fprintf(out, "  ledger         %llu sent\n", (LARGE)f->sent);
     fprintf(out, "    %-12s %12s %12s %10s %10s %10s %10s %10s\n", "",
-            "intended", "received", "lost", "in doubt", "doubled",
-            "disordered", "damaged");
+            "intended", "received", "lost", "in doubt", "doubled", "disordered",
+            "damaged");
     text_sum(out, "all", &f->sum);
     if (o->slow > 0) {
         text_sum(out, "slow readers", &f->slow_sum);
@@ -238,5 +241,6 @@ void tw__bench_report_text(FILE *out, const tw__bench_options *options,
         text_trouble(out, &outcome->findings);
     }
     fprintf(out, "  %s\n",
-            tw__bench_report_is_clean(options, outcome) ? "clean" : "NOT CLEAN");
+            tw__bench_report_is_clean(options, outcome) ? "clean"
+                                                        : "NOT CLEAN");
 }

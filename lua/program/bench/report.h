@@ -9,7 +9,8 @@
 #include "crew.h"
 #include "options.h"
 
-/* A hand that used more of its core than this may itself have been the limit. */
+/* A hand that used more of its core than this may itself have been the limit.
+ */
 #define TW__BENCH_BUSY 0.85
 
 /* Whether the generator, and not the server, is what was measured. */

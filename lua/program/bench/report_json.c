@@ -62,8 +62,7 @@ static void server(FILE *out, const tw__bench_outcome *o) {
         real(out, "pss_bytes_per_connection", (double)o->pss_opened / count);
         real(out, "private_bytes_per_connection_held",
              (double)o->private_held / count);
-        real(out, "pss_bytes_per_connection_held",
-             (double)o->pss_held / count);
+        real(out, "pss_bytes_per_connection_held", (double)o->pss_held / count);
     }
     fputc('}', out);
 }
@@ -126,8 +125,8 @@ static void findings(FILE *out, const tw__bench_findings *f) {
 
 void tw__bench_report_json(FILE *out, const tw__bench_options *options,
                            const tw__bench_outcome *outcome) {
-    fprintf(out, "{\"mode\":\"%s\",\"url\":",
-            tw__bench_kind_name(options->kind));
+    fprintf(out,
+            "{\"mode\":\"%s\",\"url\":", tw__bench_kind_name(options->kind));
     text(out, options->url);
     number(out, "connections", options->connections);
     number(out, "size", options->size);
@@ -147,6 +146,7 @@ void tw__bench_report_json(FILE *out, const tw__bench_options *options,
          tw__bench_report_is_bottleneck(outcome));
     number(out, "processes", outcome->hands);
     findings(out, &outcome->findings);
+    flag(out, "ended_early", outcome->is_stuck);
     flag(out, "clean", tw__bench_report_is_clean(options, outcome));
     fputs("}\n", out);
 }

@@ -48,9 +48,8 @@ static const char *parse_authority(tw__bench_target *target, const char *text,
     if (rest == end) {
         return NULL;
     }
-    return *rest == ':'
-               ? parse_port(target, rest + 1, (size_t)(end - rest - 1))
-               : "the URL's host is malformed";
+    return *rest == ':' ? parse_port(target, rest + 1, (size_t)(end - rest - 1))
+                        : "the URL's host is malformed";
 }
 
 const char *tw__bench_target_parse(tw__bench_target *target, const char *url) {
@@ -73,8 +72,8 @@ const char *tw__bench_target_parse(tw__bench_target *target, const char *url) {
         }
     }
     memcpy(target->host, authority, len);
-    snprintf(target->path, sizeof target->path, "%s%s",
-             *path == '/' ? "" : "/", path);
+    snprintf(target->path, sizeof target->path, "%s%s", *path == '/' ? "" : "/",
+             path);
     return parse_authority(target, authority, len);
 }
 

@@ -11,9 +11,9 @@
 #define TW__BENCH_PATH_MAX 512
 
 typedef struct tw__bench_target {
-    char host[TW__BENCH_HOST_MAX];   /* for the Host header, port included */
-    char path[TW__BENCH_PATH_MAX];   /* with its query; at least "/" */
-    char name[TW__BENCH_HOST_MAX];   /* the bare name or address */
+    char host[TW__BENCH_HOST_MAX]; /* for the Host header, port included */
+    char path[TW__BENCH_PATH_MAX]; /* with its query; at least "/" */
+    char name[TW__BENCH_HOST_MAX]; /* the bare name or address */
     char port[6];
     struct sockaddr_storage address; /* filled by resolve */
     socklen_t address_len;

@@ -1,0 +1,168 @@
+"""One run: a fresh server on its core, the generator on another.
+
+SPDX-License-Identifier: MIT
+"""
+import contextlib
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+START_S = 15
+STOP_S = 5
+SPARE_S = 180  # that a run may take beyond its phases
+
+
+class Failed(Exception):
+    """A run could not be made; the text says why."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How runs are made; the same for all of one comparison."""
+
+    program: Path  # tidewire: the load generator
+    seconds: float
+    warmup: float
+    server_core: int
+    generator_core: int
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def is_listening(port):
+    with socket.socket() as s:
+        s.settimeout(1)
+        return s.connect_ex(("127.0.0.1", port)) == 0
+
+
+def on_core(core, argv):
+    return ["taskset", "-c", str(core), *map(str, argv)]
+
+
+def last_line(path):
+    lines = path.read_text(errors="replace").strip().splitlines()
+    return lines[-1][:200] if lines else ""
+
+
+@dataclass
+class Server:
+    """A peer that is running."""
+
+    process: subprocess.Popen
+    port: int
+    folder: Path
+
+    def stop(self):
+        """Ends its process group, which is its own."""
+        for number, patience in ((signal.SIGTERM, STOP_S), (signal.SIGKILL, STOP_S)):
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.process.pid, number)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.process.wait(patience)
+                break
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)  # children left behind
+
+
+def wait_until_listening(peer, server, log):
+    end = time.monotonic() + START_S
+    while not is_listening(server.port):
+        if server.process.poll() is not None:
+            raise Failed(f"{peer.title} ended: {last_line(log)}")
+        if time.monotonic() > end:
+            raise Failed(f"{peer.title} does not listen: {last_line(log)}")
+        time.sleep(0.02)
+
+
+@contextlib.contextmanager
+def serving(peer, core):
+    """A fresh server of `peer`, stopped in the end."""
+    folder = Path(tempfile.mkdtemp(prefix=f"bench-{peer.name}-"))
+    log = folder / "log"
+    port = free_port()
+    try:
+        with log.open("wb") as out:
+            process = subprocess.Popen(
+                on_core(core, peer.command(port, folder)),
+                env=peer.environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=out,
+                start_new_session=True,
+            )
+        server = Server(process, port, folder)
+        try:
+            wait_until_listening(peer, server, log)
+            yield server
+        finally:
+            server.stop()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def generator(settings, work, server):
+    argv = [settings.program, "bench", work.mode, "--json"]
+    argv += ["--url", f"ws://127.0.0.1:{server.port}{work.path or '/'}"]
+    argv += ["--server-pid", server.process.pid, "--seconds", settings.seconds]
+    if work.mode != "idle":
+        argv += ["--warmup", settings.warmup]
+    return on_core(settings.generator_core, [*argv, *work.arguments])
+
+
+def reload_in_the_middle(settings, server):
+    """Reloads when half of the measuring is over; how long that took."""
+    time.sleep(settings.warmup + settings.seconds / 2 + 1)
+    started = time.monotonic()
+    done = subprocess.run(
+        [settings.program, "reload", "--runtime-dir", server.folder / "runtime"],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    if done.returncode != 0:
+        raise Failed(f"reload: {(done.stdout + done.stderr).strip()[:200]}")
+    return 1000 * (time.monotonic() - started)
+
+
+def read_report(process, seconds):
+    try:
+        out, err = process.communicate(timeout=seconds + SPARE_S)
+    except subprocess.TimeoutExpired:
+        raise Failed("the generator did not end") from None
+    if process.returncode not in (0, 1):
+        raise Failed(err.strip().splitlines()[-1][:200] if err.strip() else "no report")
+    return json.loads(out)
+
+
+def measure(settings, work, peer):
+    """The generator's report on one run of `work` against `peer`."""
+    with serving(peer, settings.server_core) as server:
+        process = subprocess.Popen(
+            generator(settings, work, server),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,  # so that an interrupt is ours to handle
+        )
+        try:
+            took = reload_in_the_middle(settings, server) if work.reload else None
+            report = read_report(process, settings.seconds + settings.warmup)
+        finally:
+            if process.poll() is None:
+                process.terminate()
+                process.wait(STOP_S)
+        if took is not None:
+            report["reload_ms"] = took
+        return report
