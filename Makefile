@@ -1,7 +1,7 @@
 # The front door. `make run` and `make test` do all set-up by themselves.
 # SPDX-License-Identifier: MIT
 
-BUILD_PACKAGES = gcc cmake ninja-build pkg-config libluajit-5.1-dev \
+BUILD_PACKAGES = gcc libc6-dev cmake ninja-build pkg-config libluajit-5.1-dev \
 	libuv1-dev libwslay-dev libssl-dev libjansson-dev lua-cjson-dev \
 	node-llhttp
 TEST_PACKAGES = libcmocka-dev luajit lua-busted lua-check nodejs npm chromium \

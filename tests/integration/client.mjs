@@ -121,11 +121,15 @@ export class Client {
     assert.deepEqual(await this.take(messages.length), messages);
   }
 
-  /* Nothing is on its way: what was sent before the answer to a ping is here. */
-  async expectNone() {
+  async ping() {
     const pong = new Promise((resolve) => this.#socket.once("pong", resolve));
     this.#socket.ping();
     await within("a pong", pong);
+  }
+
+  /* Nothing is on its way: what was sent before the answer to a ping is here. */
+  async expectNone() {
+    await this.ping();
     assert.deepEqual(this.#queue, []);
   }
 
@@ -154,7 +158,8 @@ export class Client {
     return this.send(`!${code}`);
   }
 
-  async close(code = 1000, reason = "") {
+  /* Without arguments the close frame is empty. */
+  async close(code, reason) {
     this.#socket.close(code, reason);
     return within("the closing handshake", this.closed);
   }

@@ -7,6 +7,7 @@
 #include "crew.h"
 #include "memory.h"
 #include "options.h"
+#include "plan.h"
 #include "report.h"
 #include "target.h"
 
@@ -19,8 +20,12 @@ static int refuse(const char *what, const char *why) {
     return EXIT_NO_RUN;
 }
 
-static int check_pids(const tw__bench_options *options) {
+static int check_lists(const tw__bench_options *options) {
     tw__bench_pids pids = {0};
+    if (options->cpu != NULL && !tw__bench_plan_is_cpu_list(options->cpu)) {
+        return refuse("--cpu wants numbers with commas between: ",
+                      options->cpu);
+    }
     if (options->pid != NULL && !tw__bench_pids_parse(&pids, options->pid)) {
         return refuse("--pid wants numbers with commas between: ",
                       options->pid);
@@ -75,6 +80,6 @@ int tw_bench_main(int argc, char **argv) {
     if (options.sources > 0 && !target.is_loopback) {
         return refuse("--sources needs a server in 127.0.0.0/8", "");
     }
-    int rc = check_pids(&options);
+    int rc = check_lists(&options);
     return rc != 0 ? rc : run(&options, &target);
 }

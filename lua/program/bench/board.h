@@ -67,7 +67,6 @@ typedef struct tw__bench_findings {
 
 typedef struct tw__bench_place {
     _Alignas(64) _Atomic uint64_t messages; /* round trips, deliveries, ... */
-    _Atomic uint32_t wanted; /* connections this hand is to open */
     _Atomic uint32_t opened, failed;
     _Atomic uint32_t to_join, joined;
     _Atomic bool is_settled; /* nothing more is expected */

@@ -123,8 +123,7 @@ static bool are_hands_alive(crew *c) {
 
 /* Sums over the hands. */
 typedef struct totals {
-    uint64_t messages, wanted, opened, failed, to_join, joined;
-    uint64_t early; /* opened, of the first `ramp` of each */
+    uint64_t messages, opened, failed, to_join, joined;
     bool are_all_settled, is_stuck;
 } totals;
 
@@ -133,7 +132,6 @@ static totals look(const crew *c) {
     for (uint32_t i = 0; i < c->hands; i++) {
         tw__bench_place *place = &c->board->places[i];
         t.messages += atomic_load(&place->messages);
-        t.wanted += atomic_load(&place->wanted);
         t.opened += atomic_load(&place->opened);
         t.failed += atomic_load(&place->failed);
         t.to_join += atomic_load(&place->to_join);
@@ -183,6 +181,26 @@ static int wait_open(crew *c, uint64_t wanted) {
     }
 }
 
+/* Codes are the hands' to write, but at this point they are at rest. */
+static int say_who_is_missing(crew *c, const totals *t) {
+    size_t at = (size_t)snprintf(
+        c->why, c->why_size,
+        "%llu of %llu subscribers got no probe: does %s publish to what %s "
+        "subscribes to?",
+        (unsigned long long)(t->to_join - t->joined),
+        (unsigned long long)t->to_join, c->options->pub_path,
+        c->options->sub_path);
+    for (uint32_t i = 0; i < c->hands && at < c->why_size; i++) {
+        uint16_t code = c->board->places[i].findings.endings[0].code;
+        if (code != 0) {
+            snprintf(c->why + at, c->why_size - at,
+                     " Connections were closed, the first with %u.", code);
+            break;
+        }
+    }
+    return -1;
+}
+
 static int wait_joined(crew *c) {
     uint64_t best = 0, since = tw__bench_now();
     set_phase(c, TW__BENCH_JOINING);
@@ -199,13 +217,7 @@ static int wait_joined(crew *c) {
             since = tw__bench_now();
         }
         if (t.is_stuck || tw__bench_now() - since > PATIENCE_NS) {
-            snprintf(c->why, c->why_size,
-                     "%llu of %llu subscribers got no probe: does %s publish "
-                     "to what %s subscribes to?",
-                     (unsigned long long)(t.to_join - t.joined),
-                     (unsigned long long)t.to_join, c->options->pub_path,
-                     c->options->sub_path);
-            return -1;
+            return say_who_is_missing(c, &t);
         }
         doze(POLL_NS);
     }
@@ -250,7 +262,8 @@ static int drain(crew *c) {
     }
 }
 
-/* Opens everything; memory before is what `*before` says then. */
+/* Opens everything. `*before` is the server's memory before those which are
+ * counted. */
 static int open_all(crew *c, tw__bench_mem *before) {
     uint32_t ramp = 0;
     uint64_t wanted = 0;
@@ -264,15 +277,15 @@ static int open_all(crew *c, tw__bench_mem *before) {
     }
     pass(c, c->options->settle);
     *before = tw__bench_server_memory(c->options);
-    wanted = look(c).opened;
+    uint64_t early = look(c).opened;
+    uint64_t all = c->options->kind != TW__BENCH_CHURN
+                       ? c->options->connections + c->options->publishers
+                       : 0;
     atomic_store(&c->board->ramp, UINT32_MAX);
-    uint64_t all = c->options->connections;
-    all += c->options->publishers;
-    if (c->options->kind != TW__BENCH_CHURN && wait_open(c, all) != 0) {
+    if (wait_open(c, all) != 0) {
         return -1;
     }
-    c->outcome->connections = look(c).opened;
-    c->outcome->counted = c->outcome->connections - wanted;
+    c->outcome->counted = look(c).opened - early;
     return 0;
 }
 

@@ -13,7 +13,6 @@
 typedef struct tw__bench_outcome {
     double seconds;    /* measured, really */
     uint64_t messages; /* in that time */
-    uint64_t connections;
     uint32_t hands;
     /* The server, in that time. */
     bool has_server;

@@ -137,7 +137,6 @@ static void *create(tw__bench_hand *hand) {
     e->peers = tw__bench_alloc(len, sizeof *e->peers);
     tw__bench_hand_group(hand, &e->group, len, first, hand->target->path,
                          &events, e);
-    atomic_store(&hand->place->wanted, len);
     return e;
 }
 

@@ -243,7 +243,6 @@ int tw__bench_publishers_init(tw__bench_fan *fan) {
     fan->scratch = tw__bench_alloc((size_t)hand->options->size, 1);
     tw__bench_hand_group(hand, &fan->publisher_group, fan->publishers_len, 0,
                          fan->pub_path, &events, fan);
-    atomic_fetch_add(&hand->place->wanted, fan->publishers_len);
     if (hand->options->rate > 0) {
         return start_clock(fan);
     }

@@ -214,7 +214,6 @@ void tw__bench_crowd_init(tw__bench_crowd *crowd, tw__bench_fan *fan,
     crowd->subscribers = tw__bench_alloc(len, sizeof *crowd->subscribers);
     crowd->accounts = tw__bench_alloc((size_t)len * fan->publishers_len,
                                       sizeof *crowd->accounts);
-    atomic_fetch_add(&hand->place->wanted, len);
     atomic_fetch_add(&hand->place->to_join, len);
 }
 

@@ -28,7 +28,7 @@ typedef struct tw__bench_hand {
 
 /* What a mode does. `self` is what create returned. */
 typedef struct tw__bench_mode {
-    /* Prepares its connections and says in place->wanted how many. */
+    /* Prepares its connections, which open as the board's ramp allows. */
     void *(*create)(tw__bench_hand *hand);
     void (*on_phase)(void *self); /* hand->phase is a new one */
     void (*on_turn)(void *self);

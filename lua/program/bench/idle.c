@@ -43,7 +43,6 @@ static void *create(tw__bench_hand *hand) {
     self->hand = hand;
     tw__bench_hand_group(hand, &self->group, len, first, hand->target->path,
                          &events, self);
-    atomic_store(&hand->place->wanted, len);
     return self;
 }
 

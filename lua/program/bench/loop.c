@@ -78,10 +78,6 @@ bool tw__bench_loop_turn(tw__bench_loop *loop) {
     return true;
 }
 
-void tw__bench_loop_hurry(tw__bench_loop *loop) {
-    loop->next_tick = 0;
-}
-
 uint64_t tw__bench_loop_random(tw__bench_loop *loop) {
     uint64_t x = loop->random;
     x ^= x >> 12;

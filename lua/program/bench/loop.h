@@ -48,9 +48,6 @@ void tw__bench_loop_change(tw__bench_loop *loop, int fd, tw__bench_fd *source,
  * about every 10 ms, after the deadlines have been looked at. */
 bool tw__bench_loop_turn(tw__bench_loop *loop);
 
-/* Makes the next turn not wait. */
-void tw__bench_loop_hurry(tw__bench_loop *loop);
-
 /* Cheap random bits, for masks and jitter. */
 uint64_t tw__bench_loop_random(tw__bench_loop *loop);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "plan.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <sched.h>
 #include <stdio.h>
@@ -66,19 +67,39 @@ uint32_t tw__bench_plan_sources(const tw__bench_options *options,
                : 0;
 }
 
-void tw__bench_plan_pin(const char *list, uint32_t index) {
-    int cpus[CPU_SETSIZE], len = 0;
-    for (const char *at = list; at != NULL && len < CPU_SETSIZE;) {
-        cpus[len++] = atoi(at);
-        at = strchr(at, ',');
-        at = at != NULL ? at + 1 : NULL;
+/* Reads a list of cores; how many there are, 0 when it is something else. */
+static size_t read_list(const char *list, size_t cpus[CPU_SETSIZE]) {
+    for (size_t len = 0; len < CPU_SETSIZE; list++) {
+        char *end;
+        if (!isdigit((unsigned char)*list)) {
+            return 0;
+        }
+        cpus[len] = strtoul(list, &end, 10);
+        if (cpus[len++] >= CPU_SETSIZE || (*end != ',' && *end != 0)) {
+            return 0;
+        }
+        if (*end == 0) {
+            return len;
+        }
+        list = end;
     }
+    return 0;
+}
+
+bool tw__bench_plan_is_cpu_list(const char *list) {
+    size_t cpus[CPU_SETSIZE];
+    return read_list(list, cpus) > 0;
+}
+
+void tw__bench_plan_pin(const char *list, uint32_t index) {
+    size_t cpus[CPU_SETSIZE];
+    size_t len = list != NULL ? read_list(list, cpus) : 0;
+    cpu_set_t set;
     if (len == 0) {
         return;
     }
-    cpu_set_t set;
     CPU_ZERO(&set);
-    CPU_SET((size_t)cpus[index % (uint32_t)len], &set);
+    CPU_SET(cpus[index % len], &set);
     if (sched_setaffinity(0, sizeof set, &set) != 0) {
         fprintf(stderr, "tidewire bench: --cpu %s: %s\n", list,
                 strerror(errno));

@@ -3,6 +3,7 @@
 #ifndef TW_BENCH_PLAN_H
 #define TW_BENCH_PLAN_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -19,8 +20,11 @@ int tw__bench_plan_hands(const tw__bench_options *options, uint32_t *hands,
 uint32_t tw__bench_plan_sources(const tw__bench_options *options,
                                 const tw__bench_target *target);
 
-/* Keeps the calling process to a core of the list "N,N,...": the one at place
- * `index`, round and round. Without a list, nothing. Complains to stderr. */
+/* Whether this is a list of cores: "N,N,...". */
+bool tw__bench_plan_is_cpu_list(const char *list);
+
+/* Keeps the calling process to a core of a list: the one at place `index`,
+ * round and round. Without a list, nothing. Complains to stderr. */
 void tw__bench_plan_pin(const char *list, uint32_t index);
 
 #endif

@@ -119,6 +119,9 @@ static void text_server(FILE *out, const tw__bench_options *o,
                         const tw__bench_outcome *outcome) {
     if (outcome->has_server && outcome->has_changed) {
         fprintf(out, "  server cpu     unknown: its processes changed\n");
+    } else if (outcome->has_server && outcome->messages == 0) {
+        fprintf(out, "  server cpu     %.2f %% of a core\n",
+                (double)outcome->cpu_ns / 1e7 / outcome->seconds);
     } else if (outcome->has_server) {
         fprintf(out,
                 "  server cpu     %.3f us per %s  (%s; stat says %.3f; %.0f %% "

@@ -51,6 +51,8 @@ static void server(FILE *out, const tw__bench_outcome *o) {
         double per = 1000.0 * (double)o->messages;
         real(out, "cpu_us_per_message", (double)o->cpu_ns / per);
         real(out, "stat_cpu_us_per_message", (double)o->stat_ns / per);
+    }
+    if (!o->has_changed) {
         real(out, "cores", (double)o->cpu_ns / 1e9 / o->seconds);
         real(out, "cores_of_busiest_process", o->server_share);
     }

@@ -30,6 +30,7 @@ class Settings:
     program: Path  # tidewire: the load generator
     seconds: float
     warmup: float
+    settle: float
     server_core: int
     generator_core: int
 
@@ -117,6 +118,8 @@ def generator(settings, work, server):
     argv += ["--server-pid", server.process.pid, "--seconds", settings.seconds]
     if work.mode != "idle":
         argv += ["--warmup", settings.warmup]
+    if work.mode in ("fanout", "idle"):
+        argv += ["--settle", settings.settle]
     return on_core(settings.generator_core, [*argv, *work.arguments])
 
 
