@@ -168,14 +168,9 @@ static bool has_room(const tw_conn *conn, size_t len) {
                conn->server->config.reply_budget_bytes;
 }
 
-int tw_conn_send(tw_conn *conn, const void *data, size_t len, bool binary) {
+static inline int queue_message(tw_conn *conn, const void *data, size_t len,
+                         bool binary) {
     tw_server *server = conn->server;
-    if (conn->state != TW__CONN_OPEN) {
-        return TW_ECLOSED;
-    }
-    if (!binary && !tw__utf8_valid(data, len)) {
-        return TW_EINVALID;
-    }
     if (!has_room(conn, len) && !(conn->flags & TW__WANT_WRITE)) {
         tw__conn_flush(conn);
     }
@@ -189,6 +184,23 @@ int tw_conn_send(tw_conn *conn, const void *data, size_t len, bool binary) {
     }
     tw__count(server, TW_COUNTER_REPLIES, 1);
     return conn->codec->send(queue, data, len, binary);
+}
+
+int tw_conn_send(tw_conn *conn, const void *data, size_t len, bool binary) {
+    if (conn->state != TW__CONN_OPEN) {
+        return TW_ECLOSED;
+    }
+    if (!binary && !tw__utf8_valid(data, len)) {
+        return TW_EINVALID;
+    }
+    return queue_message(conn, data, len, binary);
+}
+
+int tw_conn_forward(tw_conn *conn, const tw_msg *msg) {
+    if (conn->state != TW__CONN_OPEN) {
+        return TW_ECLOSED;
+    }
+    return queue_message(conn, msg->data, msg->len, msg->binary);
 }
 
 int tw_conn_close(tw_conn *conn, int code, tw_str reason) {

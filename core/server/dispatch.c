@@ -10,13 +10,15 @@
 
 enum { FILE_PART_BYTES = 65536 };
 
-static tw__http_found match(const tw_req *req, const tw__http_router *router,
+static tw__http_found match(const tw_req *req, bool is_socket,
                             tw__http_match *found) {
     const tw__http_request *http = req->http;
-    if (router == NULL) {
+    const tw_routes *routes = req->server->routes;
+    if (routes == NULL) {
         return TW__HTTP_NOT_FOUND;
     }
-    return tw__http_router_match(router, http->method.data, http->method.len,
+    return tw__http_router_match(is_socket ? routes->sockets : routes->pages,
+                                 http->method.data, http->method.len,
                                  http->path.data, http->path.len, found);
 }
 
@@ -26,8 +28,7 @@ static tw__http_found match(const tw_req *req, const tw__http_router *router,
 void tw__http_conn_route(tw_conn *conn) {
     tw__http_conn *http = conn->http;
     tw__http_match found;
-    if (match(http->req, conn->server->pages_router, &found) !=
-        TW__HTTP_FOUND) {
+    if (match(http->req, false, &found) != TW__HTTP_FOUND) {
         return;
     }
     if (tw__req_set_match(http->req, &found) != 0) {
@@ -45,12 +46,11 @@ static void answer_no_route(tw_conn *conn) {
     static const tw__http_field upgrade =
         TW__HTTP_FIELD("Upgrade", "websocket");
     const tw_req *req = conn->http->req;
-    tw_server *server = conn->server;
     tw__http_match found;
-    if (match(req, server->pages_router, &found) == TW__HTTP_BAD_METHOD) {
+    if (match(req, false, &found) == TW__HTTP_BAD_METHOD) {
         tw__http_field allow = {"Allow", 5, found.allow, strlen(found.allow)};
         tw__http_conn_error(conn, 405, "method not allowed here", &allow);
-    } else if (match(req, server->sockets, &found) == TW__HTTP_FOUND) {
+    } else if (match(req, true, &found) == TW__HTTP_FOUND) {
         tw__http_conn_error(conn, 426, "a WebSocket is served here", &upgrade);
     } else {
         tw__http_conn_error(conn, 404, "nothing is served here", NULL);

@@ -10,7 +10,8 @@ static int check(tw_str channel, const void *data, size_t len,
         options->key.len > TW__KEY_MAX || len > UINT32_MAX / 2) {
         return TW_EINVALID;
     }
-    bool is_fine = options->binary || tw__utf8_valid(data, len);
+    bool is_fine =
+        options->binary || options->is_utf8 || tw__utf8_valid(data, len);
     return is_fine ? 0 : TW_EINVALID;
 }
 

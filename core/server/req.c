@@ -51,7 +51,7 @@ int tw__req_set_match(tw_req *req, const tw__http_match *match) {
         place += field->value_len + 1;
     }
     req->param_count = match->param_count;
-    req->route = match->value;
+    req->route = tw__route_of(match);
     req->route->refs++;
     return 0;
 }

@@ -230,7 +230,6 @@ static void init_plain(tw_server *server, const tw_config *config) {
         (tw__log){config->log, config->log_arg, config->log_level};
     server->pins.limit = server->config.pinned_limit_bytes;
     tw__list_init(&server->waiters);
-    tw__list_init(&server->routes);
     tw__list_init(&server->timers);
     tw__map_init(&server->by_address);
     tw__ws_pool_init(&server->ws_pool, 65536, 64);

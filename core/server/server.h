@@ -7,7 +7,6 @@
 #include "base/log.h"
 #include "bus/bus.h"
 #include "http/response.h"
-#include "http/router.h"
 #include "net/clockwork.h"
 #include "net/listener.h"
 #include "net/mailbox.h"
@@ -15,6 +14,7 @@
 #include "server/conn.h"
 #include "server/page.h"
 #include "server/place.h"
+#include "server/routes.h"
 #include "ws/pool.h"
 
 enum {
@@ -23,14 +23,6 @@ enum {
     TW__WALK_BUDGET = 1000, /* members a turn: an 80 ms turn becomes 8 ms */
     TW__ALARMS_MAX = 16,
     TW__ALARM_NAME_MAX = 64
-};
-
-struct tw_route {
-    tw__list node;   /* in the server's routes; retired: in no list */
-    uint32_t refs;   /* connections and requests */
-    bool is_retired;
-    tw_route_config config; /* owns its strings */
-    struct tw__http_static *folder;
 };
 
 typedef struct tw__conn_queue {
@@ -89,8 +81,7 @@ struct tw_server {
     tw__broker *broker;
     tw__list waiters; /* subscribes whose channel is confirmed already */
 
-    tw__list routes;
-    tw__http_router *sockets, *pages_router; /* upgrades; plain requests */
+    tw_routes *routes; /* NULL before the first table */
     tw__http_date date;
 
     tw__list timers;
@@ -125,8 +116,7 @@ int tw__server_open_listeners(tw_server *server, const tw_config *config,
 void tw__server_stop_listening(tw_server *server);
 void tw__server_close_listeners(tw_server *server);
 
-/* route.c: finds and refers; the caller drops its reference. */
-void tw__route_unref(tw_route *route);
+/* route.c */
 void tw__server_drop_routes(tw_server *server);
 
 /* subscribe.c */

@@ -14,10 +14,10 @@
 static bool find_route(tw_conn *conn) {
     tw_req *req = conn->http->req;
     const tw__http_request *http = req->http;
-    const tw__http_router *router = conn->server->sockets;
+    const tw_routes *routes = conn->server->routes;
     tw__http_match found;
-    if (router == NULL ||
-        tw__http_router_match(router, "GET", 3, http->path.data,
+    if (routes == NULL ||
+        tw__http_router_match(routes->sockets, "GET", 3, http->path.data,
                               http->path.len, &found) != TW__HTTP_FOUND) {
         tw__http_conn_error(conn, 404, "no WebSocket is served here", NULL);
         return false;

@@ -4,6 +4,7 @@
 --   /echo   sends every message back
 --   /sub    subscribes to the channel "bench", or to ?channel=NAME
 --   /pub    publishes every message to that channel
+--   /room   both at once; the sender gets nothing back
 --
 -- The class of a channel follows its name: "close:x" (as every name without a
 -- class), "new:x", "old:x", "conflate:x", and "batch:x", which gathers for a
@@ -12,6 +13,7 @@
 --   tidewire examples/bench/app.lua --listen 127.0.0.1:9000 --workers 1
 --   tidewire bench fanout --url ws://127.0.0.1:9000/ --ledger
 --   tidewire bench echo --url ws://127.0.0.1:9000/echo
+--   tidewire bench rooms --url ws://127.0.0.1:9000/ --rooms 100 --members 100
 --   tidewire bench idle --url ws://127.0.0.1:9000/sub --connections 15000
 --
 -- SPDX-License-Identifier: MIT
@@ -51,8 +53,19 @@ local pub = tw.app {
     end,
 }
 
+local room = tw.app {
+    on_open = function(conn, req)
+        conn.state.channel = channel_of(req)
+        return conn:subscribe(conn.state.channel)
+    end,
+    on_message = function(conn, msg)
+        return tw.publish(conn.state.channel, msg, { except = conn })
+    end,
+}
+
 return tw.routes {
     ["/echo"] = echo,
     ["/sub"] = sub,
     ["/pub"] = pub,
+    ["/room"] = room,
 }

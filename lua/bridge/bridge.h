@@ -92,6 +92,7 @@ struct twl_gen {
     twl_link apps;      /* every tw.app{} */
     twl_link tables;    /* every tw.routes{} */
     twl_routes *routes; /* what the script returned */
+    tw_routes *table;   /* the same, ready for the server; NULL once it is used */
     tw_class_config *classes;
     size_t class_count;
 
@@ -131,8 +132,8 @@ void twl_lifecycle_turn(tw_lua *lua);
 /* The old generation may have come to its end: looks in idle turns. */
 void twl_reload_idle(tw_lua *lua);
 
-/* Gives its routes and classes to the server. 0, or an error and a report. */
-int twl_gen_apply(twl_gen *gen, char *report);
+/* Gives its routes and classes to the server; once, and it cannot fail. */
+void twl_gen_apply(twl_gen *gen);
 
 /* Raises unless the script may act on the server now: "tw.publish cannot be
  * used while the script loads", "... in save". */

@@ -261,7 +261,9 @@ static twl_status settle(twl_call *call, twl_budget_frame *frame, int status,
     }
     leave(call, frame);
     if (status == 0 && !vm->has_fault) {
-        lua_settop(call->co, 0);
+        if (lua_gettop(call->co) > 0) {
+            lua_settop(call->co, 0);
+        }
         release(call);
         return TWL_DONE;
     }

@@ -33,16 +33,23 @@ static int closed(lua_State *L) {
 
 static int send(lua_State *L) {
     static const char what[] = "conn:send";
-    tw_conn *conn = twl_conn_self(L, what);
-    twl_gen_check_live(L, what);
+    const twl_gen *gen = twl_gen_of(L);
+    tw_conn *conn = twl_conn_self_in(L, gen->lua, what);
+    if (!twl_gen_is_live(gen)) {
+        twl_gen_check_live(L, what);
+    }
     bool binary = false;
-    if (twl_arg_options(L, 3, what, send_options)) {
+    if (lua_gettop(L) > 2 && twl_arg_options(L, 3, what, send_options)) {
         twl_opt_bool(L, 3, what, "binary", &binary);
     }
-    twl_data data = twl_data_read(L, 2, what);
-    int code =
-        conn ? tw_conn_send(conn, data.data, data.len, binary || data.binary)
-             : TW_ECLOSED;
+    tw_msg msg;
+    bool is_utf8 = twl_data_read(L, gen->lua, 2, what, &msg);
+    msg.binary = msg.binary || binary;
+    int code = TW_ECLOSED;
+    if (conn) {
+        code = is_utf8 ? tw_conn_forward(conn, &msg)
+                       : tw_conn_send(conn, msg.data, msg.len, msg.binary);
+    }
     if (code == TW_EINVALID) {
         return twl_raise(L,
                          "%s: the text is not valid UTF-8 "

@@ -52,6 +52,7 @@ tw_conn *twl_conn_at(lua_State *L, int index, const char *what);
 
 /* The same for argument 1 of the method named `what`. */
 tw_conn *twl_conn_self(lua_State *L, const char *what);
+tw_conn *twl_conn_self_in(lua_State *L, const tw_lua *lua, const char *what);
 
 /* Makes the weak table; twl_conn_define does it. */
 void twl_conn_handles_define(lua_State *L);

@@ -107,9 +107,13 @@ tw_conn *twl_conn_at(lua_State *L, int index, const char *what) {
     return twl_conn_resolve(twl_gen_of(L)->lua, (twl_conn_handle *)handle);
 }
 
-tw_conn *twl_conn_self(lua_State *L, const char *what) {
+tw_conn *twl_conn_self_in(lua_State *L, const tw_lua *lua, const char *what) {
     twl_handle *handle = twl_handle_self(L, TWL_HANDLE_CONN, what);
-    return twl_conn_resolve(twl_gen_of(L)->lua, (twl_conn_handle *)handle);
+    return twl_conn_resolve(lua, (twl_conn_handle *)handle);
+}
+
+tw_conn *twl_conn_self(lua_State *L, const char *what) {
+    return twl_conn_self_in(L, twl_gen_of(L)->lua, what);
 }
 
 void twl_conn_handles_define(lua_State *L) {

@@ -31,16 +31,7 @@ static bool is_json(lua_State *L, int index) {
     }
 }
 
-twl_data twl_data_read(lua_State *L, int index, const char *what) {
-    twl_data data = {NULL, 0, false};
-    if (lua_type(L, index) == LUA_TSTRING) {
-        data.data = lua_tolstring(L, index, &data.len);
-        return data;
-    }
-    const tw_msg *msg = twl_msg_data(L, index, what);
-    if (msg) {
-        return (twl_data){msg->data, msg->len, msg->binary};
-    }
+static void read_json(lua_State *L, int index, const char *what, tw_msg *data) {
     if (!is_json(L, index)) {
         twl_raise(L,
                   "%s: data must be a string, a message, or something JSON can "
@@ -49,7 +40,24 @@ twl_data twl_data_read(lua_State *L, int index, const char *what) {
                   lua_isnone(L, index) ? "nothing" : twl_handle_name(L, index));
     }
     tw_str json = twl_data_json(L, index, what);
-    return (twl_data){json.data, json.len, false};
+    *data = (tw_msg){.data = json.data, .len = json.len};
+}
+
+bool twl_data_read(lua_State *L, const tw_lua *lua, int index, const char *what,
+                   tw_msg *data) {
+    int type = lua_type(L, index);
+    if (type == LUA_TSTRING) {
+        *data = (tw_msg){0};
+        data->data = lua_tolstring(L, index, &data->len);
+        return false;
+    }
+    const tw_msg *msg = twl_msg_at(L, lua, index, type, what);
+    if (msg) {
+        *data = *msg;
+    } else {
+        read_json(L, index, what, data);
+    }
+    return true;
 }
 
 int twl_data_parse(lua_State *L, const void *text, size_t len) {

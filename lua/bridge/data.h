@@ -10,18 +10,14 @@
 #include <lua.h>
 #include <stdbool.h>
 #include <stddef.h>
-#include <tidewire/tidewire.h>
+#include <tidewire/lua.h>
 
-/* Borrowed from the Lua stack, the message or the VM's scratch bytes: use it
- * before anything else runs in the VM. */
-typedef struct twl_data {
-    const void *data;
-    size_t len;
-    bool binary;
-} twl_data;
-
-/* Reads the value at `index`; raises when it cannot be sent. */
-twl_data twl_data_read(lua_State *L, int index, const char *what);
+/* Reads the value at `index`; raises when it cannot be sent. The bytes are
+ * borrowed from the Lua stack, the message or the VM's scratch bytes: use them
+ * before anything else runs in the VM. Returns whether text in it is known to
+ * be UTF-8: that of a string is not. */
+bool twl_data_read(lua_State *L, const tw_lua *lua, int index, const char *what,
+                   tw_msg *data);
 
 /* Any value but functions and the like as JSON text, in the scratch bytes;
  * raises when JSON cannot say it. */

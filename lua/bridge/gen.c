@@ -111,6 +111,28 @@ static int load(twl_gen *gen, char *report) {
     return code;
 }
 
+/* Everything about the routes that can fail, done before anybody relies on the
+ * generation: applying it cannot fail then. */
+static int make_table(twl_gen *gen, char *report) {
+    char detail[512];
+    size_t bad = 0;
+    tw_route_config *configs = twl_routes_config(gen->routes);
+    int code = TW_ENOMEM;
+    snprintf(detail, sizeof detail, "%s", tw_strerror(code));
+    if (configs) {
+        code = tw_routes_create(&gen->table, configs, gen->routes->count, &bad,
+                                detail, sizeof detail);
+    }
+    if (code) {
+        twl_report(report, "%s: route '%s': %s", gen->lua->script,
+                   bad < gen->routes->count ? gen->routes->list[bad].pattern
+                                            : "?",
+                   detail);
+    }
+    twl_free(configs);
+    return code;
+}
+
 int twl_gen_create(twl_gen **out, tw_lua *lua, uint32_t number,
                    const char *snapshot, char *report) {
     twl_gen *gen = new_gen(lua, number);
@@ -120,6 +142,7 @@ int twl_gen_create(twl_gen **out, tw_lua *lua, uint32_t number,
     int code = open_sources(gen, snapshot, report);
     code = code ? code : create_vm(gen, report);
     code = code ? code : load(gen, report);
+    code = code ? code : make_table(gen, report);
     if (code) {
         twl_gen_destroy(gen);
         return code;
@@ -131,32 +154,17 @@ int twl_gen_create(twl_gen **out, tw_lua *lua, uint32_t number,
 
 /* ---- the server --------------------------------------------------------- */
 
-int twl_gen_apply(twl_gen *gen, char *report) {
+void twl_gen_apply(twl_gen *gen) {
     tw_server *server = gen->lua->server;
-    size_t bad = 0;
-    tw_route_config *routes = twl_routes_config(gen->routes);
-    if (!routes) {
-        twl_report(report, "%s", tw_strerror(TW_ENOMEM));
-        return TW_ENOMEM;
-    }
-    int code = tw_server_set_routes(server, routes, gen->routes->count, &bad);
-    if (code) {
-        twl_report(report, "route '%s': %s",
-                   bad < gen->routes->count ? gen->routes->list[bad].pattern
-                                            : "?",
-                   tw_strerror(code));
-    }
-    twl_free(routes);
-    if (code) {
-        return code;
-    }
+    size_t bad;
+    tw_server_use_routes(server, gen->table);
+    gen->table = NULL;
     /* Checked when they were declared: what is left is memory, and without it
      * the channels go on with the classes they had. */
     if (tw_server_set_classes(server, gen->classes, gen->class_count, &bad)) {
         twl_log_write(gen->vm, TW_LOG_ERROR,
                       "the channel classes could not be set", NULL, 0);
     }
-    return 0;
 }
 
 void twl_gen_check_live(lua_State *L, const char *what) {
@@ -195,6 +203,8 @@ void twl_gen_drop(twl_gen *gen) {
         twl_app_free(TWL_OF(gen->apps.next, twl_app, node));
     }
     gen->routes = NULL;
+    tw_routes_destroy(gen->table);
+    gen->table = NULL;
     twl_classes_free(gen);
     twl_conns_free(gen);
     gen->is_dropped = true;

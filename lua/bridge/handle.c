@@ -6,7 +6,7 @@
 #include "err.h"
 #include "vm.h"
 
-static const char magic;
+const char twl_handle_magic;
 
 /* The registry's keys of the metatables are the addresses of these names. */
 static const char *const names[TWL_HANDLE_TYPES] = {
@@ -19,7 +19,7 @@ static const char *const names[TWL_HANDLE_TYPES] = {
 
 void *twl_handle_new(lua_State *L, twl_handle_type type, size_t size) {
     twl_handle *handle = lua_newuserdata(L, size);
-    handle->magic = &magic;
+    handle->magic = &twl_handle_magic;
     handle->type = type;
     handle->pointer = NULL;
     twl_reg_get(L, &names[type]);
@@ -37,12 +37,7 @@ static twl_handle *any_at(lua_State *L, int index) {
         return NULL;
     }
     twl_handle *handle = lua_touserdata(L, index);
-    return handle->magic == &magic ? handle : NULL;
-}
-
-twl_handle *twl_handle_get(lua_State *L, int index, twl_handle_type type) {
-    twl_handle *handle = any_at(L, index);
-    return handle && handle->type == type ? handle : NULL;
+    return handle->magic == &twl_handle_magic ? handle : NULL;
 }
 
 void *twl_handle_at(lua_State *L, int index, twl_handle_type type) {

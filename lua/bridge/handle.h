@@ -40,8 +40,19 @@ void *twl_handle_new(lua_State *L, twl_handle_type type, size_t size);
 /* The same for one that is only a pointer. */
 void twl_handle_push(lua_State *L, twl_handle_type type, void *pointer);
 
+/* What the magic of every handle points to. */
+extern const char twl_handle_magic;
+
 /* The handle of that type at `index`, or NULL. Does not raise. */
-twl_handle *twl_handle_get(lua_State *L, int index, twl_handle_type type);
+static inline twl_handle *twl_handle_get(lua_State *L, int index,
+                                         twl_handle_type type) {
+    if (lua_type(L, index) != LUA_TUSERDATA) {
+        return NULL;
+    }
+    twl_handle *handle = lua_touserdata(L, index);
+    bool is_it = handle->magic == &twl_handle_magic && handle->type == type;
+    return is_it ? handle : NULL;
+}
 
 /* Its pointer; NULL also when it is of another type. */
 void *twl_handle_at(lua_State *L, int index, twl_handle_type type);

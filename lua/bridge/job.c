@@ -76,17 +76,17 @@ void twl_jobs_free(tw_lua *lua) {
 
 /* ---- tokens ------------------------------------------------------------- */
 
-static twl_link *list_of(tw_lua *lua, const void *token) {
-    return &lua->tokens[(uintptr_t)token % TWL_TOKEN_LISTS];
+static size_t list_of(const void *token) {
+    return (uintptr_t)token % TWL_TOKEN_LISTS;
 }
 
-twl_job *twl_job_find(tw_lua *lua, const void *token) {
+twl_job *twl_job_find(const tw_lua *lua, const void *token) {
     for (twl_job *job = lua->running; job; job = job->outer) {
         if (twl_job_token(job) == token) {
             return job;
         }
     }
-    twl_link *list = list_of(lua, token);
+    const twl_link *list = &lua->tokens[list_of(token)];
     for (twl_link *at = list->next; at != list; at = at->next) {
         twl_job *job = TWL_OF(at, twl_job, token);
         if (twl_job_token(job) == token) {
@@ -172,7 +172,8 @@ static void park(twl_job *job) {
     job->text = (tw_str){NULL, 0};
     twl_link_append(&job->gen->jobs, &job->node);
     if (job->msg) {
-        twl_link_append(list_of(lua, twl_job_token(job)), &job->token);
+        twl_link *list = &lua->tokens[list_of(twl_job_token(job))];
+        twl_link_append(list, &job->token);
     }
     lua->waiting++;
     wait_gauge(lua);
@@ -187,11 +188,11 @@ static void unpark(twl_job *job) {
     wait_gauge(lua);
 }
 
-/* The job has ended: tells its kind, and the core when that waits for it. */
+/* The job, which is entered, has ended: tells its kind, and the core when that
+ * waits for it. */
 static void end(twl_job *job, twl_status status, bool was_late) {
     tw_lua *lua = job->gen->lua;
     tw_conn *conn = was_late && job->kind->is_conn ? job->conn : NULL;
-    twl_job_enter(job);
     if (status == TWL_FAILED && !job->is_quiet) {
         report_failure(job);
     }
@@ -215,8 +216,8 @@ bool twl_job_start(twl_job *job, int fn_ref) {
     twl_job_enter(job);
     twl_status status = twl_run(job->gen->vm, spec, fn_ref, job,
                                 spec->no_wait ? NULL : &job->call);
-    twl_job_leave(job);
     if (status == TWL_WAITING) {
+        twl_job_leave(job);
         park(job);
         return true;
     }
@@ -226,5 +227,6 @@ bool twl_job_start(twl_job *job, int fn_ref) {
 
 void twl_job_end(twl_job *job, twl_status status) {
     unpark(job);
+    twl_job_enter(job);
     end(job, status, true);
 }

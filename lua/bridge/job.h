@@ -102,8 +102,15 @@ static inline void twl_job_leave(twl_job *job) {
     job->outer = NULL;
 }
 
+/* Whether a script may act on the server now, see twl_gen_check_live. */
+static inline bool twl_gen_is_live(const twl_gen *gen) {
+    const twl_job *job = gen->lua->running;
+    return gen->phase >= TWL_LIVE &&
+           !(job && job->gen == gen && job->kind->spec.no_wait);
+}
+
 /* The job with that token that runs, or waits with a message; else NULL. */
-twl_job *twl_job_find(tw_lua *lua, const void *token);
+twl_job *twl_job_find(const tw_lua *lua, const void *token);
 
 /* Gives back a job that was not started. */
 void twl_job_drop(twl_job *job);

@@ -184,11 +184,11 @@ int twl_lua_load(tw_lua *lua, tw_server *server, uint32_t number,
             twl_report(report, "%s: %s", snapshot, tw_strerror(code));
         }
     }
-    code = code ? code : twl_gen_apply(gen, report);
     if (code) {
         twl_gen_destroy(gen);
         return code;
     }
+    twl_gen_apply(gen);
     gen->phase = TWL_LIVE;
     lua->current = gen;
     twl_vm_activate(gen->vm);

@@ -26,9 +26,9 @@ void twl_msg_push(lua_State *L, const twl_job *job) {
 
 /* ---- which message ------------------------------------------------------- */
 
-static const tw_msg *message_of(lua_State *L, const void *token,
-                                const char *what) {
-    const twl_job *job = twl_job_find(twl_gen_of(L)->lua, token);
+static const tw_msg *message_of(lua_State *L, const tw_lua *lua,
+                                const void *token, const char *what) {
+    const twl_job *job = twl_job_find(lua, token);
     if (!job || !job->msg) {
         twl_raise(L,
                   "%s: this message was valid until its hook returned; "
@@ -39,17 +39,21 @@ static const tw_msg *message_of(lua_State *L, const void *token,
     return job->msg;
 }
 
-const tw_msg *twl_msg_data(lua_State *L, int index, const char *what) {
-    if (lua_type(L, index) == LUA_TLIGHTUSERDATA) {
+const tw_msg *twl_msg_at(lua_State *L, const tw_lua *lua, int index, int type,
+                         const char *what) {
+    if (type == LUA_TLIGHTUSERDATA) {
         const void *token = lua_touserdata(L, index);
-        return token ? message_of(L, token, what) : NULL;
+        return token ? message_of(L, lua, token, what) : NULL;
     }
-    twl_handle *kept = twl_handle_get(L, index, TWL_HANDLE_MSG);
+    twl_handle *kept = type == LUA_TUSERDATA
+                           ? twl_handle_get(L, index, TWL_HANDLE_MSG)
+                           : NULL;
     return kept ? &((kept_handle *)kept)->msg : NULL;
 }
 
 static const tw_msg *self(lua_State *L, const char *what) {
-    const tw_msg *msg = twl_msg_data(L, 1, what);
+    const tw_msg *msg =
+        twl_msg_at(L, twl_gen_of(L)->lua, 1, lua_type(L, 1), what);
     if (!msg) {
         twl_raise(L, "%s is a method of tw.Message: call it with ':'", what);
     }

@@ -18,9 +18,10 @@
  * twl_msg_define has run. */
 void twl_msg_push(lua_State *L, const twl_job *job);
 
-/* The message at `index`, borrowed; NULL when it is none; raises when its hook
- * has ended. */
-const tw_msg *twl_msg_data(lua_State *L, int index, const char *what);
+/* The message at `index`, where a value of that Lua type is; borrowed; NULL when
+ * it is none; raises when its hook has ended. */
+const tw_msg *twl_msg_at(lua_State *L, const tw_lua *lua, int index, int type,
+                         const char *what);
 
 void twl_msg_define(lua_State *L);
 

@@ -52,13 +52,17 @@ static void read_options(lua_State *L, const char *what,
 int twl_publish(lua_State *L) {
     static const char what[] = "tw.publish";
     tw_publish_options to = {0};
-    twl_gen_check_live(L, what);
-    tw_lua *lua = twl_gen_of(L)->lua;
+    const twl_gen *gen = twl_gen_of(L);
+    const tw_lua *lua = gen->lua;
+    if (!twl_gen_is_live(gen)) {
+        twl_gen_check_live(L, what);
+    }
     tw_str channel = channel_arg(L, 1, what);
-    if (twl_arg_options(L, 3, what, options)) {
+    if (lua_gettop(L) > 2 && twl_arg_options(L, 3, what, options)) {
         read_options(L, what, &to);
     }
-    twl_data data = twl_data_read(L, 2, what);
+    tw_msg data;
+    to.is_utf8 = twl_data_read(L, lua, 2, what, &data);
     to.binary = to.binary || data.binary;
     /* What a hook publishes inherits the colour of what it answers. */
     if (lua->running && lua->running->conn) {

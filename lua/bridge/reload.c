@@ -143,24 +143,12 @@ void twl_reload_abort(tw_lua *lua) {
     thaw(lua);
 }
 
-/* Its routes are checked; only memory can be missing. Then this worker goes on
- * with what it had, which harms less than ending it. */
-static bool apply(tw_lua *lua) {
-    char report[TW_REPORT_MAX];
-    if (twl_gen_apply(lua->next, report) == 0) {
-        return true;
-    }
-    tw_log_field fields[] = {{"error", report}};
-    twl_log_write(lua->current->vm, TW_LOG_ERROR,
-                  "the new generation could not take over", fields, 1);
-    return false;
-}
-
 void twl_reload_commit(tw_lua *lua) {
-    if (!lua->next || !apply(lua)) {
+    if (!lua->next) {
         twl_reload_abort(lua);
         return;
     }
+    twl_gen_apply(lua->next);
     twl_gen *old = lua->current, *now = lua->next;
     lua->next = NULL;
     lua->old = old;

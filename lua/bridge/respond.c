@@ -87,16 +87,20 @@ static tw_str read_body(lua_State *L, int index, const char **type) {
     if (lua_isnil(L, index)) {
         return body;
     }
-    const tw_msg *msg = twl_msg_data(L, index, "response");
-    if (lua_type(L, index) == LUA_TSTRING || msg) {
-        twl_data data = twl_data_read(L, index, "response");
-        *type = data.binary ? "application/octet-stream"
-                            : "text/plain; charset=utf-8";
-        return (tw_str){data.data, data.len};
+    const tw_lua *lua = twl_gen_of(L)->lua;
+    int kind = lua_type(L, index);
+    bool is_as_it_is = kind == LUA_TSTRING ||
+                       twl_msg_at(L, lua, index, kind, "response") != NULL;
+    tw_msg data;
+    twl_data_read(L, lua, index, "response", &data);
+    if (!is_as_it_is) {
+        *type = "application/json";
+    } else if (data.binary) {
+        *type = "application/octet-stream";
+    } else {
+        *type = "text/plain; charset=utf-8";
     }
-    twl_data json = twl_data_read(L, index, "response");
-    *type = "application/json";
-    return (tw_str){json.data, json.len};
+    return (tw_str){data.data, data.len};
 }
 
 static void read_response(lua_State *L, int count, void *arg) {

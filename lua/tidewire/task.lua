@@ -33,19 +33,41 @@ return function(spawn, wait)
     local function all(...)
         local count = select("#", ...)
         local tasks, results = {}, {}
+        local failure
+
+        -- Whoever fails first ends the others at once, also those that are
+        -- waited for before it.
+        local function finish(which, ok, ...)
+            if ok then
+                return ...
+            end
+            if not failure then
+                failure = { (...) }
+                cancel(tasks, 1, which - 1)
+                cancel(tasks, which + 1, count)
+            end
+            error((...), 0)
+        end
+
         for i = 1, count do
             if type((select(i, ...))) ~= "function" then
                 error(("tw.all: argument %d must be a function"):format(i), 2)
             end
         end
         for i = 1, count do
-            tasks[i] = spawn((select(i, ...)))
+            local fn = select(i, ...)
+            tasks[i] = spawn(function()
+                return finish(i, pcall(fn))
+            end)
         end
         for i = 1, count do
             local ok, first = wait(tasks[i], "tw.all")
             if not ok then
                 -- The others are of no use to anybody now.
                 cancel(tasks, i, count)
+                if failure then
+                    error(failure[1], 0)
+                end
                 return outcome(ok, first)
             end
             results[i] = first

@@ -33,6 +33,7 @@ int *floor_subscribers;
 size_t floor_subscribers_len;
 
 static uint8_t *kinds; /* by descriptor; mapped, so what is unused costs none */
+static uint8_t *is_blocked;
 static rest **rests;
 static uint8_t buffer[BUFFER_SIZE];
 static int epoll;
@@ -95,9 +96,8 @@ static void watch(int fd, int operation, uint32_t events) {
 }
 
 void floor_send(int fd, const void *data, size_t len) {
-    bool is_waiting = rests[fd] != NULL && rests[fd]->out.len > 0;
     ssize_t sent =
-        is_waiting ? 0 : send(fd, data, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+        is_blocked[fd] ? 0 : send(fd, data, len, MSG_DONTWAIT | MSG_NOSIGNAL);
     if (sent < 0 && errno != EAGAIN) {
         return; /* it is gone: reading will tell */
     }
@@ -105,6 +105,7 @@ void floor_send(int fd, const void *data, size_t len) {
     if ((size_t)sent < len) {
         floor_append(&rest_of(fd)->out, (const char *)data + sent,
                      len - (size_t)sent);
+        is_blocked[fd] = 1;
         watch(fd, EPOLL_CTL_MOD, EPOLLIN | EPOLLOUT);
     }
 }
@@ -118,6 +119,7 @@ static void send_rest(int fd) {
         memmove(r->out.data, r->out.data + sent, r->out.len);
     }
     if (r->out.len == 0) {
+        is_blocked[fd] = 0;
         watch(fd, EPOLL_CTL_MOD, EPOLLIN);
         free_rest_if_empty(fd);
     }
@@ -133,6 +135,7 @@ static void drop(int fd) {
     }
     free_rest(fd);
     kinds[fd] = NEW;
+    is_blocked[fd] = 0;
     close(fd);
 }
 
@@ -319,7 +322,7 @@ static void handle(int listener, const struct epoll_event *event) {
         on_connections(fd);
         return;
     }
-    if ((event->events & EPOLLOUT) != 0 && rests[fd] != NULL) {
+    if ((event->events & EPOLLOUT) != 0 && is_blocked[fd]) {
         send_rest(fd);
     }
     if ((event->events & ~(uint32_t)EPOLLOUT) != 0) {
@@ -335,6 +338,7 @@ int floor_main(int argc, char **argv, const floor_hooks *with) {
     setrlimit(RLIMIT_NOFILE, &limit);
     hooks = with;
     kinds = map(FDS_MAX);
+    is_blocked = map(FDS_MAX);
     rests = map(FDS_MAX * sizeof *rests);
     floor_subscribers = map(FDS_MAX * sizeof *floor_subscribers);
     epoll = epoll_create1(0);

@@ -72,6 +72,26 @@ describe("tw.all", function()
         assert.are.equal(b.spawned[3], b.cancelled[#b.cancelled])
     end)
 
+    it("raises what a later one raised, though an earlier one was waited for", function()
+        local b = bridge()
+        local err = { code = "closed" }
+        local broken = function()
+            error("broken", 0)
+        end
+        -- As the bridge has it: the first was cancelled by the second's failure.
+        local all = define(function(fn)
+            local task = { cancel = function() end }
+            task.outcome = { pcall(fn) }
+            b.spawned[#b.spawned + 1] = task
+            return task
+        end, function(task)
+            return unpack(task == b.spawned[1] and { nil, err } or task.outcome, 1, 2)
+        end)
+        local ok, why = pcall(all, gives("a"), broken)
+        assert.is_false(ok)
+        assert.are.equal("broken", why)
+    end)
+
     it("cancels all that are left when the hook's time is over", function()
         local b = bridge()
         local err = { code = "timeout" }

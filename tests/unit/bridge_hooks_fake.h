@@ -163,19 +163,48 @@ static tw_route *fake_route(tw_server *server, const char *pattern) {
     return NULL;
 }
 
-int tw_server_set_routes(tw_server *server, const tw_route_config *routes,
-                         size_t count, size_t *bad) {
-    (void)bad;
+/* What a table was made of, kept as it was given: the bridge's own texts, which
+ * live as long as their generation. */
+struct tw_routes {
+    size_t count;
+    tw_route_config configs[64];
+};
+
+int tw_routes_create(tw_routes **routes, const tw_route_config *configs,
+                     size_t count, size_t *bad, char *detail,
+                     size_t detail_size) {
+    *bad = 0;
+    for (size_t i = 0; i < count; i++) {
+        for (size_t j = 0; j < configs[i].origin_count; j++) {
+            if (strcmp(configs[i].origins[j], "bad origin") == 0) {
+                *bad = i;
+                snprintf(detail, detail_size, "'bad origin' is no origin");
+                return TW_EINVALID;
+            }
+        }
+    }
+    *routes = calloc(1, sizeof **routes);
+    (*routes)->count = count;
+    memcpy((*routes)->configs, configs, count * sizeof *configs);
+    return 0;
+}
+
+void tw_routes_destroy(tw_routes *routes) {
+    free(routes);
+}
+
+void tw_server_use_routes(tw_server *server, tw_routes *routes) {
+    const tw_route_config *configs = routes->configs;
     for (size_t i = 0; i < server->route_count; i++) {
         server->routes[i]->is_retired = true;
         server->routes[i]->data = NULL;
     }
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < routes->count; i++) {
         tw_route *route = NULL;
         for (size_t j = 0; j < server->route_count && !route; j++) {
             tw_route *at = server->routes[j];
-            if (strcmp(at->pattern, routes[i].pattern) == 0 &&
-                at->kind == routes[i].kind) {
+            if (strcmp(at->pattern, configs[i].pattern) == 0 &&
+                at->kind == configs[i].kind) {
                 route = at;
             }
         }
@@ -184,15 +213,15 @@ int tw_server_set_routes(tw_server *server, const tw_route_config *routes,
             server->routes[server->route_count++] = route;
         }
         snprintf(route->pattern, sizeof route->pattern, "%s",
-                 routes[i].pattern);
+                 configs[i].pattern);
         snprintf(route->method, sizeof route->method, "%s",
-                 routes[i].method ? routes[i].method : "");
-        route->kind = routes[i].kind;
-        route->config = routes[i];
-        route->data = routes[i].data;
+                 configs[i].method ? configs[i].method : "");
+        route->kind = configs[i].kind;
+        route->config = configs[i];
+        route->data = configs[i].data;
         route->is_retired = false;
     }
-    return 0;
+    free(routes);
 }
 
 void *tw_route_data(const tw_route *route) {
@@ -469,6 +498,11 @@ int tw_conn_send(tw_conn *conn, const void *data, size_t len, bool binary) {
     return 0;
 }
 
+int tw_conn_forward(tw_conn *conn, const tw_msg *msg) {
+    assert_true(msg->binary || fake_is_text(msg->data, msg->len));
+    return tw_conn_send(conn, msg->data, msg->len, msg->binary);
+}
+
 int tw_conn_close(tw_conn *conn, int code, tw_str reason) {
     if (!conn->is_open) {
         return TW_ECLOSED;
@@ -557,6 +591,7 @@ int tw_publish(tw_server *server, tw_str channel, const void *data, size_t len,
         return server->publish_error;
     }
     if (!options->binary && !fake_is_text(data, len)) {
+        assert_false(options->is_utf8);
         return TW_EINVALID;
     }
     assert_true(server->published_count < FAKE_MAX);

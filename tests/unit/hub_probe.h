@@ -88,8 +88,9 @@ static inline void probe_deliver(void *arg, tw__sub *sub, int fd,
         assert_int_equal(first, 0);
         assert_int_equal(count, batch->count);
     }
-    hub_note(p, head, (size_t)snprintf(head, sizeof head, "%d%s", m->number,
-                                       is_whole ? ":" : "("));
+    hub_note(p, head,
+             (size_t)snprintf(head, sizeof head, "%d%s", m->number,
+                              is_whole ? ":" : "("));
     for (uint32_t i = first; i < first + count; i++) {
         hub_note(p, (const char *)batch->data + batch->frames[i].off,
                  batch->frames[i].len);
@@ -115,8 +116,8 @@ static inline void probe_init(probe *p) {
     p->hub.encoders[0] = &plain;
     p->hub.encoders[1] = &marked;
     for (int i = 0; i < MEMBERS; i++) {
-        p->members[i] = (member){{NULL, &p->members[i], TW__NOT_JOINED}, i,
-                                 100 + i, 0};
+        p->members[i] =
+            (member){{NULL, &p->members[i], TW__NOT_JOINED}, i, 100 + i, 0};
     }
 }
 
@@ -127,8 +128,7 @@ static inline tw__channel *probe_channel(probe *p, const char *name) {
 static inline void probe_join(probe *p, int number, const char *name) {
     bool created;
     member *m = &p->members[number];
-    m->sub.channel =
-        tw__channel_open(&p->hub, name, strlen(name), &created);
+    m->sub.channel = tw__channel_open(&p->hub, name, strlen(name), &created);
     assert_non_null(m->sub.channel);
     assert_int_equal(tw__channel_join(&m->sub, m->fd, m->codec), 0);
 }
@@ -149,8 +149,7 @@ static inline uint64_t probe_publish(probe *p, const char *name,
     tw__channel *channel = probe_channel(p, name);
     assert_non_null(channel);
     for (; *texts != '\0'; texts++) {
-        tw__pub *pub =
-            tw__pub_create(name, strlen(name), NULL, 0, texts, 1);
+        tw__pub *pub = tw__pub_create(name, strlen(name), NULL, 0, texts, 1);
         assert_non_null(pub);
         deliveries += tw__channel_publish(
             channel, pub, except < 0 ? NULL : &p->members[except].sub);

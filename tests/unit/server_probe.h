@@ -2,8 +2,8 @@
  * the test, and raw clients in the same thread.
  *
  * A world is a server, the record of its hooks as text and its clients. Nothing
- * runs but in world_turn, which runs one turn of the loop, lets the clients read
- * (but for the lazy ones) and asserts that no delivery is unaccounted for.
+ * runs but in world_turn, which runs one turn of the loop, lets the clients
+ * read (but for the lazy ones) and asserts that no delivery is unaccounted for.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef TW_TESTS_SERVER_PROBE_H
@@ -63,7 +63,7 @@ struct world {
 
     tw_conn *conns[WORLD_CLIENTS]; /* by number, from 1; NULL when gone */
     int opened, gone;
-    int in_hook; /* hooks on the stack */
+    int in_hook;          /* hooks on the stack */
     int answered, status; /* of subscribes: how many, and the last one's */
     char log[WORLD_LOG];
     size_t log_len;
@@ -173,8 +173,7 @@ static inline int world_hook_message(tw_conn *conn, const tw_msg *msg,
         world_note(w, "%s:%d:#%zu ", msg->binary ? "bin" : "msg",
                    number_of(conn), msg->len);
     }
-    return world_end(w,
-                     w->on_message ? w->on_message(w, conn, msg) : TW_DONE);
+    return world_end(w, w->on_message ? w->on_message(w, conn, msg) : TW_DONE);
 }
 
 static inline int world_hook_close(tw_conn *conn, int code, tw_str reason,
@@ -235,7 +234,8 @@ static inline void world_on_log(tw_log_level level, const char *message,
 
 /* ---- beginning ---- */
 
-/* Fills in what a test then changes: one socket route "/chat" with all hooks. */
+/* Fills in what a test then changes: one socket route "/chat" with all hooks.
+ */
 static inline void world_init(world *w) {
     memset(w, 0, sizeof *w);
     w->live_before = tw__alloc_live();
@@ -258,9 +258,8 @@ static inline void world_init(world *w) {
 }
 
 static inline void world_set_routes(world *w) {
-    assert_int_equal(tw_server_set_routes(w->server, w->routes, w->route_count,
-                                          NULL),
-                     0);
+    assert_int_equal(
+        tw_server_set_routes(w->server, w->routes, w->route_count, NULL), 0);
 }
 
 static inline void world_start(world *w) {
@@ -351,7 +350,8 @@ static inline client *client_connect(world *w, int rcvbuf) {
     assert_non_null(c);
     c->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     assert_true(c->fd >= 0);
-    int on = 1; /* else what is said waits for the ack of what was said before */
+    int on =
+        1; /* else what is said waits for the ack of what was said before */
     setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     if (rcvbuf > 0) {
         setsockopt(c->fd, SOL_SOCKET, SO_RCVBUF, &rcvbuf, sizeof rcvbuf);
@@ -401,10 +401,9 @@ static inline void world_check(world *w) {
     tw_slot_stats s;
     assert_int_equal(tw_server_stats(w->server, 0, &s), 0);
     const uint64_t *n = s.counters;
-    uint64_t accounted =
-        n[TW_COUNTER_DELIVERED] + n[TW_COUNTER_CONFLATED] +
-        n[TW_COUNTER_DROPPED] + n[TW_COUNTER_EXPIRED] +
-        n[TW_COUNTER_CLOSED_LOSS] + s.gauges[TW_GAUGE_QUEUED];
+    uint64_t accounted = n[TW_COUNTER_DELIVERED] + n[TW_COUNTER_CONFLATED] +
+                         n[TW_COUNTER_DROPPED] + n[TW_COUNTER_EXPIRED] +
+                         n[TW_COUNTER_CLOSED_LOSS] + s.gauges[TW_GAUGE_QUEUED];
     if (n[TW_COUNTER_INTENDED] != accounted) {
         fail_msg("intended %llu, delivered %llu conflated %llu dropped %llu "
                  "expired %llu closed %llu queued %llu",
@@ -496,7 +495,7 @@ static inline void client_say_close(world *w, client *c, int code) {
 
 #define HANDSHAKE(path)                                                        \
     "GET " path " HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\n"               \
-    "Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"    \
+    "Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"   \
     "Sec-WebSocket-Version: 13\r\n\r\n"
 
 /* The size of the response head that has come, 0 when it is not whole. */
@@ -555,8 +554,8 @@ static inline size_t client_peek(const client *c, int *opcode,
 }
 
 static inline bool client_has_frame(const client *c) {
-    int opcode;
-    const uint8_t *payload;
+    int opcode = 0;
+    const uint8_t *payload = NULL;
     size_t len;
     return client_peek(c, &opcode, &payload, &len) > 0;
 }
@@ -564,9 +563,9 @@ static inline bool client_has_frame(const client *c) {
 /* The next frame must be this one. */
 static inline void expect_frame(world *w, client *c, int opcode,
                                 const void *data, size_t len) {
-    int got;
-    const uint8_t *payload;
-    size_t got_len, size;
+    int got = 0;
+    const uint8_t *payload = NULL;
+    size_t got_len = 0, size;
     world_until(w, client_has_frame(c) || c->is_ended || c->error != 0);
     size = client_peek(c, &got, &payload, &got_len);
     if (size == 0) {
@@ -643,9 +642,8 @@ static inline void world_subscribe(world *w, int number, const char *channel) {
 
 static inline void world_publish(world *w, const char *channel,
                                  const char *text) {
-    assert_int_equal(tw_publish(w->server, str_of(channel), text, strlen(text),
-                                NULL),
-                     0);
+    assert_int_equal(
+        tw_publish(w->server, str_of(channel), text, strlen(text), NULL), 0);
 }
 
 /* ---- the end ---- */

@@ -33,8 +33,8 @@ static void a_record_has_its_fields(void **state) {
     seen s = {0};
     tw__log log = {take, &s, TW_LOG_DEBUG};
     (void)state;
-    tw__log_write(&log, TW_LOG_WARN, "worker died", "slot", "3", "signal",
-                  "9", NULL);
+    tw__log_write(&log, TW_LOG_WARN, "worker died", "slot", "3", "signal", "9",
+                  NULL);
     assert_string_equal(s.text, "worker died slot=3 signal=9");
     assert_int_equal(s.level, TW_LOG_WARN);
     tw__log_printf(&log, TW_LOG_DEBUG, "%d of %s", 3, "five");

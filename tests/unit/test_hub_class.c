@@ -57,8 +57,8 @@ static void bad_patterns_are_told(void **state) {
     char long_name[257];
     memset(long_name, 'n', 256);
     long_name[256] = '\0';
-    const char *const cases[][2] = {{"a", ""},   {"a", "a"},  {"a*", "a*"},
-                                    {"a", "*b"}, {"a", "**"}, {"a", NULL},
+    const char *const cases[][2] = {{"a", ""},    {"a", "a"},      {"a*", "a*"},
+                                    {"a", "*b"},  {"a", "**"},     {"a", NULL},
                                     {"a", "b*c"}, {"a", long_name}};
     size_t live = tw__alloc_live();
     (void)state;

@@ -34,7 +34,7 @@ typedef struct model {
     uint32_t next; /* publication's number */
     uint64_t intended, delivered, left, lost;
     unsigned random;
-    int visits_act; /* what visits do: one in so many does something */
+    int visits_act;       /* what visits do: one in so many does something */
     bool is_memory_short; /* who lost what is not known then */
 } model;
 
@@ -112,8 +112,8 @@ static void move(seat *s) {
 static void publish(model *m, int which, const seat *except) {
     uint32_t number = m->next++;
     tw__channel *channel = tw__hub_find(&m->hub, names[which], 1);
-    tw__sub *not_to = except != NULL && except->channel == which ? except->sub
-                                                                 : NULL;
+    tw__sub *not_to =
+        except != NULL && except->channel == which ? except->sub : NULL;
     if (channel == NULL) {
         return;
     }
@@ -292,8 +292,7 @@ static void deliveries_are_those_of_the_model(void **state) {
     assert_int_equal(tw__alloc_live(), live);
 }
 
-static void visits_that_change_everything_change_nothing_of_that(
-    void **state) {
+static void visits_that_change_everything_change_nothing_of_that(void **state) {
     size_t live = tw__alloc_live();
     model *m = malloc(sizeof *m);
     (void)state;
@@ -333,8 +332,7 @@ static void without_memory_all_is_accounted_for(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(deliveries_are_those_of_the_model),
-        cmocka_unit_test(
-            visits_that_change_everything_change_nothing_of_that),
+        cmocka_unit_test(visits_that_change_everything_change_nothing_of_that),
         cmocka_unit_test(without_memory_all_is_accounted_for),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

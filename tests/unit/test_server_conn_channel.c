@@ -87,8 +87,8 @@ static void the_number_of_subscriptions_is_limited(void **state) {
     world_close(&w);
 }
 
-static void a_subscription_under_way_ends_with_unsubscribe_or_close(
-    void **state) {
+static void
+a_subscription_under_way_ends_with_unsubscribe_or_close(void **state) {
     world w;
     client *c[2];
     (void)state;
@@ -103,9 +103,8 @@ static void a_subscription_under_way_ends_with_unsubscribe_or_close(
     assert_non_null(strstr(w.log, "sub:1:closed "));
     assert_non_null(strstr(w.log, "sub:1:ok "));
     assert_non_null(strstr(w.log, "sub:2:closed "));
-    assert_int_equal(w.log_len,
-                     strlen("sub:1:closed sub:1:ok sub:2:closed "
-                            "close:2:4000: "));
+    assert_int_equal(w.log_len, strlen("sub:1:closed sub:1:ok sub:2:closed "
+                                       "close:2:4000: "));
     world_close(&w);
 }
 
@@ -125,9 +124,8 @@ static void the_answer_may_do_anything(void **state) {
     client *c;
     (void)state;
     open_with(&w, 1, &c);
-    assert_int_equal(tw_conn_subscribe(w.conns[1], str_of("first"), on_nested,
-                                       &w),
-                     0);
+    assert_int_equal(
+        tw_conn_subscribe(w.conns[1], str_of("first"), on_nested, &w), 0);
     expect_text(&w, c, "sent");
     expect_text(&w, c, "news");
     assert_log(&w, "sub:1:ok ");
@@ -145,9 +143,9 @@ static void the_answer_may_close_those_who_wait_behind_it(void **state) {
     (void)state;
     open_with(&w, 1, &c);
     for (const char *name = "abc"; *name != '\0'; name++) {
-        assert_int_equal(tw_conn_subscribe(w.conns[1], (tw_str){name, 1},
-                                           on_close_it, &w),
-                         0);
+        assert_int_equal(
+            tw_conn_subscribe(w.conns[1], (tw_str){name, 1}, on_close_it, &w),
+            0);
     }
     world_turns(&w, 5);
     assert_log(&w, "sub:1:ok close:1:4000: sub:1:closed sub:1:closed ");
@@ -182,8 +180,8 @@ static void a_publisher_gets_its_own_unless_excepted(void **state) {
     }
     for (int i = 0; i < 6; i++) {
         char text[2] = {(char)('0' + i), '\0'};
-        tw_publish_options options = {
-            .except = i % 3 < 2 ? w.conns[1 + i % 3] : NULL};
+        tw_publish_options options = {.except = i % 3 < 2 ? w.conns[1 + i % 3]
+                                                          : NULL};
         tw_publish(w.server, str_of("room"), text, 1, &options);
     }
     const char *expected[] = {"1245", "0235", "012345"};
@@ -197,8 +195,7 @@ static void a_publisher_gets_its_own_unless_excepted(void **state) {
     world_close(&w);
 }
 
-static void an_excepted_connection_that_closes_costs_nobody_else(
-    void **state) {
+static void an_excepted_connection_that_closes_costs_nobody_else(void **state) {
     world w;
     client *c[2];
     (void)state;
@@ -259,8 +256,8 @@ static void a_connection_may_be_in_many_channels(void **state) {
     }
     bool got[100] = {false};
     for (int i = 0; i < 50; i++) {
-        int opcode;
-        const uint8_t *payload;
+        int opcode = 0;
+        const uint8_t *payload = NULL;
         size_t len;
         world_until(&w, client_has_frame(c));
         size_t size = client_peek(c, &opcode, &payload, &len);
@@ -285,8 +282,8 @@ static void a_full_publish_budget_refuses(void **state) {
     int err = 0, count = 0;
     tw_publish_options binary = {.binary = true};
     while (err == 0 && count < 100) {
-        err = tw_publish(w.server, str_of("room"), block, sizeof block,
-                         &binary);
+        err =
+            tw_publish(w.server, str_of("room"), block, sizeof block, &binary);
         count += err == 0;
     }
     assert_int_equal(err, TW_EOVERLOADED);
@@ -294,9 +291,8 @@ static void a_full_publish_budget_refuses(void **state) {
     assert_int_equal(counter(&w, TW_COUNTER_PUBLISHED), 3);
     assert_int_equal(counter(&w, TW_COUNTER_PUBLISH_REFUSED), 1);
     world_turns(&w, 2);
-    assert_int_equal(tw_publish(w.server, str_of("room"), block, sizeof block,
-                                &binary),
-                     0);
+    assert_int_equal(
+        tw_publish(w.server, str_of("room"), block, sizeof block, &binary), 0);
     world_close(&w);
 }
 
@@ -346,8 +342,8 @@ static void a_batch_gathers_for_its_time(void **state) {
     world_close(&w);
 }
 
-static void who_joins_while_a_batch_gathers_gets_what_comes_after(
-    void **state) {
+static void
+who_joins_while_a_batch_gathers_gets_what_comes_after(void **state) {
     world w;
     client *c[2];
     (void)state;
@@ -367,8 +363,8 @@ static void who_joins_while_a_batch_gathers_gets_what_comes_after(
 
 /* The channel outlives its last subscriber as long as that one lingers, with
  * what had gathered for it. */
-static void a_batch_that_lost_its_subscribers_does_not_hold_up_the_next(
-    void **state) {
+static void
+a_batch_that_lost_its_subscribers_does_not_hold_up_the_next(void **state) {
     world w;
     client *c[2];
     (void)state;
@@ -396,7 +392,8 @@ static void a_changed_class_applies_to_living_channels(void **state) {
     world_set_class(&w, "room", TW_SLOW_CLOSE, 0);
     world_publish(&w, "room", "at once");
     expect_text(&w, c, "at once");
-    tw_class_config twice[] = {{"a", TW_SLOW_CLOSE, 0}, {"a", TW_SLOW_CLOSE, 0}};
+    tw_class_config twice[] = {{"a", TW_SLOW_CLOSE, 0},
+                               {"a", TW_SLOW_CLOSE, 0}};
     size_t bad = 99;
     assert_int_equal(tw_server_set_classes(w.server, twice, 2, &bad),
                      TW_EINVALID);

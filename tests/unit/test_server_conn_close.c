@@ -25,6 +25,7 @@ static void open_patient(world *w) {
 
 static void end_orderly(world *w, client *c) {
     expect_end(w, c);
+    assert_int_equal(counter(w, TW_COUNTER_CLOSED_PROTOCOL), 0);
     client_close(c);
     world_until(w, w->gone == w->opened);
 }
@@ -82,8 +83,8 @@ static void publications_queued_before_a_close_leave_before_it(void **state) {
     world_close(&w);
 }
 
-static void the_close_of_a_peer_is_seen_behind_the_message_that_closed(
-    void **state) {
+static void
+the_close_of_a_peer_is_seen_behind_the_message_that_closed(void **state) {
     world w;
     wire out = {0};
     (void)state;
@@ -138,6 +139,7 @@ static void what_waits_behind_a_hook_does_not_disturb_a_close(void **state) {
     expect_close(&w, c, 4001, "mine");
     client_send(&w, c, out.data + first, out.len - first);
     expect_end(&w, c);
+    assert_int_equal(counter(&w, TW_COUNTER_CLOSED_PROTOCOL), 0);
     assert_log(&w, "open:1 msg:1:go ");
     tw_conn_done(w.conns[1]);
     client_close(c);
@@ -481,8 +483,7 @@ int main(void) {
         cmocka_unit_test(a_peer_that_lingers_is_cut_after_a_second),
         cmocka_unit_test(a_peer_may_vanish_with_a_reset_at_any_time),
         cmocka_unit_test(a_peer_may_vanish_with_an_end_at_any_time),
-        cmocka_unit_test(
-            whoever_has_the_request_is_told_that_its_peer_left),
+        cmocka_unit_test(whoever_has_the_request_is_told_that_its_peer_left),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
-/* A server and its host: other threads, a loop of the host's own, the end at any
- * moment, no memory, and what a connection consists of.
+/* A server and its host: other threads, a loop of the host's own, the end at
+ * any moment, no memory, and what a connection consists of.
  * SPDX-License-Identifier: MIT */
 #include "server_probe.h"
 
@@ -13,7 +13,7 @@ typedef struct poster {
     pthread_t thread;
     int count;
     atomic_int refused;
-    int ran;        /* on the loop's thread */
+    int ran; /* on the loop's thread */
     int last, wrong_order;
 } poster;
 
@@ -124,7 +124,7 @@ static int busy_close(world *w, tw_conn *conn) {
         }
     }
     tw_conn_channel(conn, 0, &channel);
-    tw_timer_start(w->server, 1, (void (*)(tw_timer *, void *))abort, NULL);
+    tw_timer_start(w->server, 60000, (void (*)(tw_timer *, void *))abort, NULL);
     return TW_LATER;
 }
 
@@ -153,7 +153,7 @@ static void destroy_in_stage(int stage, bool is_busy) {
     tw_publish(w.server, str_of("room"), block, sizeof block, &binary);
     tw_conn_subscribe(w.conns[1], str_of("other"), world_on_subscribed, &w);
     tw_conn_alarm(w.conns[1], str_of("bell"), 1);
-    tw_timer_start(w.server, 1000, (void (*)(tw_timer *, void *))abort, NULL);
+    tw_timer_start(w.server, 60000, (void (*)(tw_timer *, void *))abort, NULL);
     for (int i = 0; i < stage; i++) {
         world_turn(&w);
         if (i == 2) {
@@ -229,8 +229,8 @@ static void a_server_lives_on_a_loop_of_its_host(void **state) {
     world_close(&w);
 }
 
-static void a_server_that_cannot_be_made_leaves_its_hosts_loop_clean(
-    void **state) {
+static void
+a_server_that_cannot_be_made_leaves_its_hosts_loop_clean(void **state) {
     world w;
     uv_loop_t host;
     char detail[100];

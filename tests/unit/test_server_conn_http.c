@@ -20,8 +20,8 @@ static void http_world(world *w) {
                                      .method = "POST",
                                      .pattern = "/page",
                                      .max_body_bytes = 10};
-    w->routes[3] = (tw_route_config){.kind = TW_ROUTE_HTTP,
-                                     .pattern = "/doc/:id"};
+    w->routes[3] =
+        (tw_route_config){.kind = TW_ROUTE_HTTP, .pattern = "/doc/:id"};
     w->route_count = 4;
     world_start(w);
 }
@@ -67,6 +67,9 @@ static void requests_are_answered_by_what_serves_them(void **state) {
         {"GET /chat HTTP/1.1\r\nHost: a\r\n\r\n", 426, "Upgrade: websocket"},
         {"POST /page HTTP/1.1\r\nHost: a\r\nContent-Length: 11\r\n\r\n", 413,
          "Connection: close"},
+        {"POST /page HTTP/1.1\r\nHost: a\r\nContent-Length: "
+         "10\r\n\r\n0123456789",
+         200, "Connection: keep-alive"},
         {"GET /page HTTP/1.1\r\n\r\n", 400, "Connection: close"},
         {"GET /page HTTP/3.0\r\nHost: a\r\n\r\n", 505, "Connection: close"},
     };
@@ -348,8 +351,8 @@ static void a_large_file_arrives_whole(void **state) {
     client_take(c, sizeof data);
     assert_int_equal(
         ask(&w, c, "HEAD /files/big.txt HTTP/1.1\r\nHost: a\r\n\r\n"), 200);
-    assert_int_equal(
-        ask(&w, c, "GET /files/none HTTP/1.1\r\nHost: a\r\n\r\n"), 404);
+    assert_int_equal(ask(&w, c, "GET /files/none HTTP/1.1\r\nHost: a\r\n\r\n"),
+                     404);
     skip_body(&w, c);
     tell(&w, c, "GET /files/big.txt HTTP/1.1\r\nHost: a\r\n\r\n");
     world_turns(&w, 2);
@@ -469,8 +472,9 @@ static void the_host_may_say_who_it_is(void **state) {
                      TW_EEXISTS);
     tw_conn_id(conn, id);
     assert_int_equal(strlen(id), 22);
-    assert_int_equal(strspn(id, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstu"
-                                "vwxyz0123456789-_"),
+    assert_int_equal(strspn(id,
+                            "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstu"
+                            "vwxyz0123456789-_"),
                      22);
     assert_ptr_equal(tw_server_find(w.server, tw_conn_handle(conn)), conn);
     world_close(&w);
@@ -541,9 +545,8 @@ static void a_table_without_memory_leaves_the_old_one(void **state) {
         assert_int_equal(nth < 5 ? TW_ENOMEM : err, err);
         assert_ptr_equal(tw_route_data(route), err == 0 ? &data : NULL);
         client *d = client_connect(&w, 0);
-        assert_int_equal(
-            ask(&w, d, "GET /doc/x HTTP/1.1\r\nHost: a\r\n\r\n"),
-            err == 0 ? 404 : 200);
+        assert_int_equal(ask(&w, d, "GET /doc/x HTTP/1.1\r\nHost: a\r\n\r\n"),
+                         err == 0 ? 404 : 200);
         client_free(&w, d);
     }
     assert_int_equal(err, 0);

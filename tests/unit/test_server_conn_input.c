@@ -177,8 +177,8 @@ static void a_ping_parsed_before_a_hook_that_waits_is_answered(void **state) {
 
 /* ---- the reply budget ---- */
 
-static void a_full_reply_budget_pauses_reading_until_it_is_half_empty(
-    void **state) {
+static void
+a_full_reply_budget_pauses_reading_until_it_is_half_empty(void **state) {
     static char block[1000];
     world w;
     (void)state;
@@ -232,8 +232,8 @@ static void publications_do_not_pause_reading(void **state) {
     world_close(&w);
 }
 
-static void a_reply_larger_than_the_budget_is_sent_when_it_is_alone(
-    void **state) {
+static void
+a_reply_larger_than_the_budget_is_sent_when_it_is_alone(void **state) {
     static char block[100000];
     world w;
     (void)state;

@@ -42,8 +42,8 @@ static client *connect_from(world *w, const char *ip) {
     return c;
 }
 
-static void an_address_over_its_limit_is_refused_and_others_are_not(
-    void **state) {
+static void
+an_address_over_its_limit_is_refused_and_others_are_not(void **state) {
     world w;
     client *c[4];
     (void)state;
@@ -64,8 +64,8 @@ static void an_address_over_its_limit_is_refused_and_others_are_not(
     world_close(&w);
 }
 
-static void a_message_of_the_limit_passes_and_one_over_it_does_not(
-    void **state) {
+static void
+a_message_of_the_limit_passes_and_one_over_it_does_not(void **state) {
     static char block[1001];
     (void)state;
     for (size_t len = 999; len <= 1001; len++) {
@@ -170,8 +170,7 @@ static void a_drain_with_nobody_there_is_over_at_once(void **state) {
     world_close(&w);
 }
 
-static void a_drain_ends_at_its_limit_also_for_a_hook_that_waits(
-    void **state) {
+static void a_drain_ends_at_its_limit_also_for_a_hook_that_waits(void **state) {
     world w;
     (void)state;
     world_open(&w);
@@ -271,6 +270,21 @@ static void a_hook_that_waited_may_be_done_while_frozen(void **state) {
     world_close(&w);
 }
 
+static void those_who_left_do_not_matter_to_a_thaw(void **state) {
+    world w;
+    (void)state;
+    world_open(&w);
+    client *c = client_open(&w);
+    tw_conn_alarm(w.conns[1], str_of("bell"), 60000);
+    client_reset(c);
+    world_until(&w, w.gone == 1);
+    tw_server_freeze(w.server);
+    world_turn(&w);
+    tw_server_thaw(w.server);
+    world_turn(&w);
+    world_close(&w);
+}
+
 static bool count_idle(tw_server *server, void *arg) {
     (void)server;
     ++*(int *)arg;
@@ -306,15 +320,14 @@ int main(void) {
         cmocka_unit_test(
             a_message_of_the_limit_passes_and_one_over_it_does_not),
         cmocka_unit_test(a_head_over_the_limit_is_answered_431),
-        cmocka_unit_test(
-            what_is_reset_in_the_queue_of_accept_leaves_nothing),
+        cmocka_unit_test(what_is_reset_in_the_queue_of_accept_leaves_nothing),
         cmocka_unit_test(a_drain_closes_all_with_the_routes_code),
         cmocka_unit_test(a_drain_with_nobody_there_is_over_at_once),
-        cmocka_unit_test(
-            a_drain_ends_at_its_limit_also_for_a_hook_that_waits),
+        cmocka_unit_test(a_drain_ends_at_its_limit_also_for_a_hook_that_waits),
         cmocka_unit_test(a_drain_lets_requests_end_and_refuses_upgrades),
         cmocka_unit_test(while_frozen_no_hook_starts_and_nothing_is_lost),
         cmocka_unit_test(a_hook_that_waited_may_be_done_while_frozen),
+        cmocka_unit_test(those_who_left_do_not_matter_to_a_thaw),
         cmocka_unit_test(a_frozen_server_does_not_spin),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

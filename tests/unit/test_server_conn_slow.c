@@ -31,15 +31,15 @@ static void publish_number(world *w, int number, int keys) {
     sprintf(block, "%d", number);
     block[strlen(block)] = '.';
     options.key = keys > 0 ? str_of(key) : (tw_str){NULL, 0};
-    assert_int_equal(tw_publish(w->server, str_of("room"), block, sizeof block,
-                                &options),
-                     0);
+    assert_int_equal(
+        tw_publish(w->server, str_of("room"), block, sizeof block, &options),
+        0);
 }
 
 /* The number of the next frame, or -1 at a close or the end. */
 static int next_number(world *w, client *c) {
-    int opcode;
-    const uint8_t *payload;
+    int opcode = 0;
+    const uint8_t *payload = NULL;
     size_t len;
     for (int i = 0; i < 50 && !client_has_frame(c); i++) {
         world_turn(w);
@@ -165,7 +165,8 @@ static void without_a_key_the_channel_is_the_key(void **state) {
     world_close(&w);
 }
 
-/* Two channels that conflate share a queue: neither costs the other its newest. */
+/* Two channels that conflate share a queue: neither costs the other its newest.
+ */
 static void channels_that_conflate_do_not_disturb_each_other(void **state) {
     world w;
     char block[BLOCK + 1];
@@ -190,10 +191,10 @@ static void channels_that_conflate_do_not_disturb_each_other(void **state) {
     world_turns(&w, 50);
     while (client_has_frame(c)) {
         int opcode, which, number;
-        const uint8_t *payload;
+        const uint8_t *payload = NULL;
         size_t len, size = client_peek(c, &opcode, &payload, &len);
-        assert_int_equal(sscanf((const char *)payload, "%d %d", &which, &number),
-                         2);
+        assert_int_equal(
+            sscanf((const char *)payload, "%d %d", &which, &number), 2);
         seen[which] = number;
         client_take(c, size);
     }
@@ -219,8 +220,8 @@ static void the_slow_do_not_disturb_the_healthy(void **state) {
     world_close(&w);
 }
 
-static void a_batch_that_fits_only_in_part_goes_on_where_it_stopped(
-    void **state) {
+static void
+a_batch_that_fits_only_in_part_goes_on_where_it_stopped(void **state) {
     world w;
     (void)state;
     slow_world(&w, TW_SLOW_CLOSE);

@@ -78,8 +78,8 @@ static void push(stage *s, uint64_t channel, const char *const *texts,
                  uint32_t count, uint64_t deadline_ms) {
     tw__batch *batch = make_batch(channel, texts, count, deadline_ms);
     for (uint32_t i = 0; i < count; i++) {
-        assert_int_equal(
-            tw__outq_push_frame(s->queue, &s->pins, batch, i, 0), 0);
+        assert_int_equal(tw__outq_push_frame(s->queue, &s->pins, batch, i, 0),
+                         0);
     }
     tw__batch_unref(batch);
 }
@@ -265,8 +265,8 @@ static void an_emptied_queue_is_as_new(void **state) {
 
 /* ---- giving up frames ---- */
 
-static void dropping_spares_replies_other_channels_and_what_is_begun(
-    void **state) {
+static void
+dropping_spares_replies_other_channels_and_what_is_begun(void **state) {
     stage s;
     (void)state;
     stage_open(&s);
@@ -584,8 +584,8 @@ static void push_random(stage *s, list *l) {
         if (rand() % 4 == 0) {
             continue; /* excepted */
         }
-        assert_int_equal(
-            tw__outq_push_frame(s->queue, &s->pins, batch, i, 0), 0);
+        assert_int_equal(tw__outq_push_frame(s->queue, &s->pins, batch, i, 0),
+                         0);
         row *r = &l->rows[l->count++];
         *r = (row){true, false, channel, deadline_ms, ""};
         strcpy(r->text, texts[i]);
@@ -647,9 +647,8 @@ static void whatever_happens_the_queue_is_the_list(void **state) {
             case 8:
                 s.queue->conflated = 0; /* so that it looks */
                 channel = channel > 0 ? channel : 1;
-                assert_int_equal(
-                    tw__outq_conflate(s.queue, &s.pins, channel),
-                    list_conflate(&l, channel));
+                assert_int_equal(tw__outq_conflate(s.queue, &s.pins, channel),
+                                 list_conflate(&l, channel));
                 break;
             default:
                 if (rand() % 4 == 0) {

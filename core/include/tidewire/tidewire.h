@@ -157,13 +157,28 @@ typedef struct tw_route_config {
     uint16_t drain_code;      /* [1012] */
 } tw_route_config;
 
-/* Replaces all routes at once. A route whose kind, method and pattern were there
- * before keeps its tw_route and gets the new settings and data, also for the
- * connections that are open; the others are retired but stay valid while a
- * connection refers to them (their data becomes NULL).
- * 0, TW_EINVALID (a bad or double pattern: *bad is its index), TW_ENOMEM. */
+/* A table of routes, complete and ready to be used. */
+typedef struct tw_routes tw_routes;
+
+/* Makes one; everything that can fail happens here. 0, TW_EINVALID (a bad or
+ * double pattern, an origin, a folder that cannot be served) or TW_ENOMEM; *bad
+ * (may be NULL) is the index of the route, `detail` (may be NULL) gets a
+ * sentence. The result is given. */
+TW_API int tw_routes_create(tw_routes **routes, const tw_route_config *configs,
+                            size_t count, size_t *bad, char *detail,
+                            size_t detail_size);
+TW_API void tw_routes_destroy(tw_routes *routes); /* NULL is allowed */
+
+/* Replaces the server's table at once; `routes` is taken. A route whose kind,
+ * method and pattern were there before keeps its tw_route and gets the new
+ * settings and data, also for the connections that are open; the others are
+ * retired but stay valid while a connection refers to them (their data becomes
+ * NULL). */
+TW_API void tw_server_use_routes(tw_server *server, tw_routes *routes);
+
+/* Both in one; on failure the old table stays. */
 TW_API int tw_server_set_routes(tw_server *server,
-                                const tw_route_config *routes, size_t count,
+                                const tw_route_config *configs, size_t count,
                                 size_t *bad);
 
 /* The host's data of the route in the present table; NULL when retired. */
@@ -372,6 +387,10 @@ TW_API int tw_conn_login(tw_conn *conn, tw_str user, tw_str info);
  * UTF-8), TW_ENOMEM. */
 TW_API int tw_conn_send(tw_conn *conn, const void *data, size_t len,
                         bool binary);
+/* Queues a message that has arrived, here or on another connection, or a copy
+ * of one: text is not looked at again, it must be UTF-8. 0, TW_ECLOSED,
+ * TW_EOVERLOADED, TW_ENOMEM. */
+TW_API int tw_conn_forward(tw_conn *conn, const tw_msg *msg);
 
 /* Begins the closing handshake; what was sent before leaves before. `reason` is
  * cut to 123 bytes at a character. 0, TW_ECLOSED, TW_EINVALID (the code may not
@@ -411,6 +430,7 @@ typedef struct tw_publish_options {
     tw_str key;      /* at most 255 bytes */
     uint64_t ttl_ms; /* 0: never expires */
     uint8_t colour;
+    bool is_utf8; /* text that is known to be, as a message's: not looked at */
 } tw_publish_options;
 
 /* Accepts a publication; `options` may be NULL. The payload is copied once.
