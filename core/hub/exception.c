@@ -9,8 +9,7 @@ int tw__exceptions_add(tw__exceptions *list, void *owner, uint32_t frame,
                        bool is_join) {
     if (list->count == list->cap) {
         uint32_t cap = list->cap ? list->cap * 2 : 4;
-        tw__exception *items =
-            tw__realloc(list->items, cap * sizeof *items);
+        tw__exception *items = tw__realloc(list->items, cap * sizeof *items);
         if (items == NULL) {
             return TW_ENOMEM;
         }
@@ -53,11 +52,11 @@ uint32_t tw__exceptions_allow(const tw__exceptions *list, const void *owner,
     return allowed;
 }
 
-uint32_t tw__exceptions_run(const tw__exceptions *list, const void *owner,
-                            uint32_t count, uint32_t *first) {
-    uint32_t start = *first, end = count;
-    for (uint32_t i = 0; i < list->count; i++) {
-        const tw__exception *item = &list->items[i];
+bool tw__exceptions_next_run(const tw__exceptions *list, const void *owner,
+                             uint32_t count, tw__run *run) {
+    uint32_t start = run->first + run->len, end = count;
+    for (; run->_at < list->count; run->_at++) {
+        const tw__exception *item = &list->items[run->_at];
         if (item->owner != owner) {
             continue;
         }
@@ -70,6 +69,7 @@ uint32_t tw__exceptions_run(const tw__exceptions *list, const void *owner,
             break;
         }
     }
-    *first = start;
-    return start < end ? end - start : 0;
+    run->first = start;
+    run->len = start < end ? end - start : 0;
+    return run->len > 0;
 }

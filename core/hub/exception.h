@@ -20,9 +20,15 @@ void tw__exceptions_deinit(tw__exceptions *list);
 uint32_t tw__exceptions_allow(const tw__exceptions *list, const void *owner,
                               uint32_t count);
 
-/* The next run of frames that the owner gets, at or after *first: sets *first
- * and returns its length; 0 at the end. */
-uint32_t tw__exceptions_run(const tw__exceptions *list, const void *owner,
-                            uint32_t count, uint32_t *first);
+/* A walk over the runs of frames that one owner gets; starts with zeros. */
+typedef struct tw__run {
+    uint32_t first, len;
+    uint32_t _at; /* exceptions before it are behind us */
+} tw__run;
+
+/* Sets *run to the next one; false at the end. Nothing is removed from the list
+ * meanwhile. */
+bool tw__exceptions_next_run(const tw__exceptions *list, const void *owner,
+                             uint32_t count, tw__run *run);
 
 #endif

@@ -135,12 +135,18 @@ int tw__channel_join(tw__sub *sub, int fd, uint8_t codec) {
 /* What a member that leaves would still have got from the walk under way and
  * from what has gathered. */
 static uint64_t count_owed(const tw__channel *channel, const tw__sub *sub) {
-    uint64_t owed = tw__exceptions_allow(&channel->pending_except, sub->owner,
-                                         channel->pending_count);
+    bool has_exception = channel->members[sub->index].has_exception;
+    uint64_t owed = channel->pending_count;
+    if (has_exception) {
+        owed = tw__exceptions_allow(&channel->pending_except, sub->owner,
+                                    channel->pending_count);
+    }
     if (channel->walk_count > 0 && sub->index >= channel->walk_next &&
         sub->index < channel->walk_end) {
-        owed += tw__exceptions_allow(&channel->walk_except, sub->owner,
-                                     channel->walk_count);
+        owed += has_exception ? tw__exceptions_allow(&channel->walk_except,
+                                                     sub->owner,
+                                                     channel->walk_count)
+                              : channel->walk_count;
     }
     if (sub->index + 1 == channel->walk_next) {
         owed += channel->visit_owed; /* it leaves between two runs */
@@ -167,8 +173,11 @@ uint64_t tw__channel_leave(tw__sub *sub) {
     if (index + 1 == channel->walk_next) {
         channel->visit_owed = 0;
     }
-    tw__exceptions_remove(&channel->pending_except, sub->owner);
-    tw__exceptions_remove(&channel->walk_except, sub->owner);
+    /* Those of the walk stay: nobody asks for them again, and a visit under way
+     * has its place among them. */
+    if (channel->members[index].has_exception) {
+        tw__exceptions_remove(&channel->pending_except, sub->owner);
+    }
     sub->index = TW__NOT_JOINED;
     if (channel->walk_count > 0) {
         channel->members[index] = (tw__member){.fd = -1};

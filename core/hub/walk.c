@@ -1,5 +1,6 @@
 /* walk.c - hands gathered batches to subscribers, in slices.
  * SPDX-License-Identifier: MIT */
+#include <assert.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -86,17 +87,18 @@ static tw__batch *batch_for(tw__channel *channel, uint8_t codec) {
 static void visit_exception(tw__channel *channel, uint32_t index,
                             tw__batch *batch, uint32_t owed) {
     const tw__hub_events *events = &channel->hub->events;
-    uint32_t first = 0;
+    tw__run run = {0};
     channel->visit_owed = owed;
-    while (channel->visit_owed > 0) {
-        tw__sub *sub = channel->members[index].sub;
-        uint32_t run = tw__exceptions_run(&channel->walk_except, sub->owner,
-                                          channel->walk_count, &first);
-        channel->visit_owed -= run;
-        channel->hub->pending_deliveries -= run;
-        events->deliver(events->arg, sub, -1, channel, batch, first, run);
-        first += run;
+    while (channel->visit_owed > 0 &&
+           tw__exceptions_next_run(&channel->walk_except,
+                                   channel->members[index].sub->owner,
+                                   channel->walk_count, &run)) {
+        channel->visit_owed -= run.len;
+        channel->hub->pending_deliveries -= run.len;
+        events->deliver(events->arg, channel->members[index].sub, -1, channel,
+                        batch, run.first, run.len);
     }
+    assert(channel->visit_owed == 0);
 }
 
 static void visit(tw__channel *channel, uint32_t index) {

@@ -14,7 +14,9 @@ enum { MAX_VECTORS = 64 };
 void tw__conn_refresh_fast(tw_conn *conn) {
     bool is_fast = conn->state == TW__CONN_OPEN && conn->out == NULL &&
                    conn->sub_count == 1;
-    for (uint16_t i = 0; i < conn->sub_count; i++) {
+    /* Since the second came none of several is on the fast path. */
+    uint16_t count = conn->sub_count < 2 ? conn->sub_count : 2;
+    for (uint16_t i = 0; i < count; i++) {
         tw__sub_set_fd(&conn->subs[i].sub, is_fast ? conn->io.fd : -1);
     }
 }

@@ -2,6 +2,7 @@
  *
  * SPDX-License-Identifier: MIT */
 #include <lauxlib.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "data.h"
@@ -127,9 +128,14 @@ static void read_response(lua_State *L, int count, void *arg) {
     job->is_answered = true;
 }
 
-static void fail_request(tw_req *req, int status, const char *json) {
+/* The same shape as every error of the server. */
+static void fail_request(tw_req *req, int status, const char *message) {
     tw_header type = {twl_text("content-type"), twl_text("application/json")};
-    tw_req_respond(req, status, &type, 1, json, strlen(json));
+    char json[128];
+    int len = snprintf(json, sizeof json,
+                       "{\"error\":{\"code\":\"%s\",\"message\":\"%s\"}}",
+                       tw_err_name(TW_EUNAVAILABLE), message);
+    tw_req_respond(req, status, &type, 1, json, (size_t)len);
 }
 
 static void finish_request(twl_job *job, twl_status status) {
@@ -137,9 +143,9 @@ static void finish_request(twl_job *job, twl_status status) {
         return;
     }
     if (twl_vm_failure(job->gen->vm)->kind == TWL_CANCELLED) {
-        fail_request(job->req, 503, "{\"error\":\"unavailable\"}");
+        fail_request(job->req, 503, "the handler was cut off by a reload");
     } else {
-        fail_request(job->req, 500, "{\"error\":\"internal error\"}");
+        fail_request(job->req, 500, "the handler failed");
     }
 }
 
@@ -159,7 +165,7 @@ void twl_req_on_request(tw_req *req, void *user) {
         job = twl_job_take(route->gen, &request_kind);
     }
     if (!job) {
-        fail_request(req, 503, "{\"error\":\"unavailable\"}");
+        fail_request(req, 503, "the server is busy with something else");
         return;
     }
     job->req = tw_req_ref(req);

@@ -212,7 +212,7 @@ test("RFC 6455 5.5.2: trickled bytes are no sign of life", async () => {
 });
 test("RFC 6455 10.4: a frame that is begun has a time to be complete", async (t) => {
   const server = await Server.start(site.server.script, { settings: { limits: { frame: 0.3 } } });
-  t.after(() => server.stop());
+  t.after(() => server?.stop());
   const socket = await openSocket({ port: server.port });
   await socket.write(text("never whole").subarray(0, 9));
   assert.equal(await next(socket), "close 1008");

@@ -258,7 +258,7 @@ test("RFC 6455 4.1: two connections of one client are two connections", async ()
 
 test("RFC 6455 10.4: a handshake that trickles is ended when its time is over", async (t) => {
   const server = await Server.start(site.server.script, { settings: { limits: { handshake: 0.4 } } });
-  t.after(() => server.stop());
+  t.after(() => server?.stop());
   const socket = await Socket.connect(server.port);
   const bytes = Buffer.from(ask({ "X-Long": "l".repeat(4000) }));
   let sent = 0;

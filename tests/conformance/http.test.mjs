@@ -117,7 +117,7 @@ test("RFC 9112 9.8: a client that ends its side still gets its answer", async ()
 });
 test("RFC 9112 9.5: a silent connection is ended without an answer, a begun request with 408", async (t) => {
   const server = await Server.start(site.server.script, { settings: { limits: { http_idle: 0.3, handshake: 0.3 } } });
-  t.after(() => server.stop());
+  t.after(() => server?.stop());
   const [silent, begun] = [await Socket.connect(server.port), await Socket.connect(server.port)];
   await begun.write("GET /hello HTT");
   assert.equal((await readResponse(begun)).status, 408);
@@ -127,7 +127,7 @@ test("RFC 9112 9.5: a silent connection is ended without an answer, a begun requ
 });
 test("RFC 9110 15.6.4: a handler that takes too long is answered with 503", async (t) => {
   const server = await Server.start(site.server.script, { settings: { limits: { http_handler: 0.01 } } });
-  t.after(() => server.stop());
+  t.after(() => server?.stop());
   const socket = await Socket.connect(server.port);
   await socket.write(get("/slowly"));
   assert.equal((await readResponse(socket)).status, 503);

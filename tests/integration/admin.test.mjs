@@ -16,7 +16,7 @@ let server;
 before(async () => {
   server = await Server.start(LAB, { workers: 2, admin: "127.0.0.1:0", settings: { admin_token: "open sesame" } });
 });
-after(() => server.stop());
+after(() => server?.stop());
 afterEach(dropAll);
 
 /* Over TCP; fetch would not let us choose Host and Origin. */

@@ -18,7 +18,7 @@ before(async () => {
   };
   server = await Server.start(LAB, { settings });
 });
-after(() => server.stop());
+after(() => server?.stop());
 afterEach(dropAll);
 
 /* The chunk's results. */

@@ -11,7 +11,7 @@ let server;
 before(async () => {
   server = await Server.start(LAB, { settings: { lua: { wait: 1 } } });
 });
-after(() => server.stop());
+after(() => server?.stop());
 afterEach(dropAll);
 
 const query = (name, code) => `/?${name}=${encodeURIComponent(code)}`;

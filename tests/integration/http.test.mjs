@@ -9,7 +9,7 @@ let server;
 before(async () => {
   server = await Server.start(LAB, { settings: { lua: { wait: 1 } } });
 });
-after(() => server.stop());
+after(() => server?.stop());
 
 const run = (code) => fetch(`http://127.0.0.1:${server.port}/run`, { method: "POST", body: code });
 

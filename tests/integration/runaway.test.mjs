@@ -16,7 +16,7 @@ for (const jit of [true, false]) {
     before(async () => {
       server = await Server.start(LAB, { settings: { lua: { jit, memory: "64MiB" } } });
     });
-    after(() => server.stop());
+    after(() => server?.stop());
     afterEach(dropAll);
 
     /* Runs the chunk while another connection of the worker is echoed to. */

@@ -17,7 +17,7 @@ before(async () => {
     settings: { limits: { publication_budget: "512KiB", stall: 60 }, lua: { budget: 10, wait: 120 } },
   });
 });
-after(() => server.stop());
+after(() => server?.stop());
 afterEach(dropAll);
 
 const number = (message) => Number(/^\d+/.exec(message)?.[0] ?? NaN);

@@ -285,7 +285,7 @@ static void a_batch_without_memory_is_lost_and_counted(void **state) {
 static void runs_are_what_is_left_between_exceptions(void **state) {
     tw__exceptions list = {0};
     int me, other;
-    uint32_t first = 0;
+    tw__run run = {0};
     (void)state;
     tw__exceptions_add(&list, &other, 0, false);
     tw__exceptions_add(&list, &me, 2, true);
@@ -295,13 +295,13 @@ static void runs_are_what_is_left_between_exceptions(void **state) {
     tw__exceptions_add(&list, &me, 6, false);
     tw__exceptions_add(&list, &me, 9, false);
     assert_int_equal(tw__exceptions_allow(&list, &me, 10), 4);
-    assert_int_equal(tw__exceptions_run(&list, &me, 10, &first), 2);
-    assert_int_equal(first, 3);
-    first += 2;
-    assert_int_equal(tw__exceptions_run(&list, &me, 10, &first), 2);
-    assert_int_equal(first, 7);
-    first += 2;
-    assert_int_equal(tw__exceptions_run(&list, &me, 10, &first), 0);
+    assert_true(tw__exceptions_next_run(&list, &me, 10, &run));
+    assert_int_equal(run.first, 3);
+    assert_int_equal(run.len, 2);
+    assert_true(tw__exceptions_next_run(&list, &me, 10, &run));
+    assert_int_equal(run.first, 7);
+    assert_int_equal(run.len, 2);
+    assert_false(tw__exceptions_next_run(&list, &me, 10, &run));
     tw__exceptions_remove(&list, &me);
     assert_int_equal(tw__exceptions_allow(&list, &me, 10), 10);
     assert_int_equal(tw__exceptions_allow(&list, &other, 10), 8);

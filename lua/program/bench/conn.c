@@ -118,9 +118,7 @@ static int set_up(tw__bench_conn *conn) {
     const tw__bench_group *group = conn->group;
     const tw__bench_target *target = group->target;
     int one = 1, size = (int)group->receive_buffer;
-    if (target->address.ss_family != AF_UNIX) {
-        setsockopt(conn->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-    }
+    setsockopt(conn->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
     if (size > 0) {
         setsockopt(conn->fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof size);
     }
@@ -215,6 +213,10 @@ static void start_upgrade(tw__bench_conn *conn) {
     tw__bench_handshake_keys((const uint8_t *)nonce, key, conn->_accept);
     size_t len = tw__bench_handshake_request(
         request, sizeof request, group->target->host, group->path, key);
+    if (len == 0) {
+        tw__bench_conn_fail(conn, "the path is too long");
+        return;
+    }
     conn->state = TW__BENCH_UPGRADING;
     tw__bench_conn_rewatch(conn);
     tw__bench_conn_send(conn, (const uint8_t *)request, len);

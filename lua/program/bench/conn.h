@@ -64,7 +64,9 @@ struct tw__bench_conn {
     uint32_t index;
     uint8_t state; /* tw__bench_state */
     bool paused;
-    uint16_t _code;     /* the server's close code; 0: none */
+    /* The server's close code, 0: none; while connecting, the errno of an
+     * attempt that failed at once. */
+    uint16_t _code;
     uint32_t _waiting;  /* place in the loop's list + 1; 0: not in it */
     uint64_t deadline;  /* of the state it is in */
     uint64_t opened_at; /* when the attempt began */

@@ -66,9 +66,9 @@ static const spec specs[] = {
     {"ledger", FLAG, TW__BENCH_FANOUT, AT(ledger), 0, 0, NULL,
      "print what became of the publications, receiver by receiver"},
     {"allow-loss", FLAG, TW__BENCH_FANOUT, AT(allow_loss), 0, 0, NULL,
-     "loss is counted and no failure"},
+     "deliveries may be lost"},
     {"allow-disconnect", FLAG, ALL, AT(allow_disconnect), 0, 0, NULL,
-     "nor are lost connections, and what they missed"},
+     "connections may be lost, and what they would have received"},
     {"reconnect", FLAG, TW__BENCH_FANOUT, AT(reconnect), 0, 0, NULL,
      "open lost connections again"},
     {"slow", NUMBER, TW__BENCH_FANOUT, AT(slow), 0, CONNECTIONS_MAX, NULL,
@@ -319,6 +319,31 @@ bool tw__bench_options_parse(tw__bench_options *options, int argc, char **argv,
     return options->help || check(options, why, why_size);
 }
 
+/* Prints words, broken before column 80 and indented below each other. */
+static size_t print_words(FILE *out, const char *text, size_t column) {
+    enum { INDENT = 22, WIDTH = 79 };
+    while (*text != 0) {
+        size_t len = strcspn(text, " ");
+        if (column + 1 + len > WIDTH) {
+            column = (size_t)fprintf(out, "\n%*s", INDENT - 1, "") - 1;
+        }
+        column += (size_t)fprintf(out, " %.*s", (int)len, text);
+        text += len + (text[len] == ' ');
+    }
+    return column;
+}
+
+static void print_option(FILE *out, const spec *s) {
+    size_t column = (size_t)fprintf(out, "  --%-17s", s->name);
+    column = print_words(out, s->help, column);
+    if (s->preset != NULL) {
+        char preset[64];
+        snprintf(preset, sizeof preset, "(%s)", s->preset);
+        print_words(out, preset, column);
+    }
+    fputc('\n', out);
+}
+
 void tw__bench_usage(FILE *out, tw__bench_kind kind) {
     fprintf(out, "usage: tidewire bench %s [options]\n\n",
             kind != 0 ? tw__bench_kind_name(kind) : "MODE");
@@ -332,10 +357,7 @@ void tw__bench_usage(FILE *out, tw__bench_kind kind) {
     }
     for (size_t i = 0; i < SPECS && kind != 0; i++) {
         if ((specs[i].kinds & (int)kind) != 0) {
-            fprintf(out, "  --%-17s %s%s%s%s\n", specs[i].name, specs[i].help,
-                    specs[i].preset != NULL ? " (" : "",
-                    specs[i].preset != NULL ? specs[i].preset : "",
-                    specs[i].preset != NULL ? ")" : "");
+            print_option(out, &specs[i]);
         }
     }
 }
