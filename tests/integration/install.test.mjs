@@ -21,7 +21,8 @@ int main(int argc, char **argv) {
     tw_server *server;
     tw_config config = {0};
     tw_lua *lua;
-    tw_lua_config scripts = {.script = argv[argc - 1]};
+    tw_lua_config scripts = {.script = argv[argc - 1],
+                             .library_dir = argv[argc - 2]};
     if (tw_lua_create(&lua, &scripts) != 0) {
         return 1;
     }
@@ -49,7 +50,7 @@ test("a consumer builds with pkg-config against an installation, and runs", () =
   });
   const flags = sanitized ? ["-fsanitize=address,undefined"] : [];
   execFileSync("cc", ["-std=c11", "-Wall", "-Werror", ...flags, `${program}.c`, "-o", program, ...pkg.trim().split(/\s+/)]);
-  execFileSync(program, [join(source, "examples/echo/app.lua")]);
+  execFileSync(program, [join(prefix, "share/tidewire/lua"), join(source, "examples/echo/app.lua")]);
 });
 
 test("the installed program finds its library and serves a script", () => {

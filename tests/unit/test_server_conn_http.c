@@ -526,6 +526,48 @@ static void a_bad_table_is_refused_and_the_old_one_stays(void **state) {
     world_close(&w);
 }
 
+static void a_table_is_made_ahead_and_says_what_is_wrong(void **state) {
+    static const char *const evil[] = {"not an origin"};
+    static const tw_route_config bad[] = {
+        {.pattern = "/chat"},
+        {.pattern = NULL},
+        {.pattern = "/w", .wire = "carrier pigeon"},
+        {.pattern = "/o", .origins = evil, .origin_count = 1},
+        {.kind = TW_ROUTE_STATIC, .pattern = "/f/*", .folder = "/no/such"},
+        {.kind = TW_ROUTE_STATIC, .pattern = "/f/*"},
+    };
+    static const char *const why[] = {NULL,     "pattern",  "carrier pigeon",
+                                      "origin", "/no/such", "folder"};
+    world w;
+    tw_routes *routes = NULL;
+    char detail[100];
+    (void)state;
+    world_open(&w);
+    for (size_t i = 1; i < sizeof bad / sizeof bad[0]; i++) {
+        tw_route_config two[] = {bad[0], bad[i]};
+        size_t index = 99;
+        assert_int_equal(
+            tw_routes_create(&routes, two, 2, &index, detail, sizeof detail),
+            TW_EINVALID);
+        assert_int_equal(index, 1);
+        if (strstr(detail, why[i]) == NULL) {
+            fail_msg("no '%s' in: %s", why[i], detail);
+        }
+        assert_int_equal(tw_routes_create(&routes, two, 2, NULL, NULL, 0),
+                         TW_EINVALID);
+        assert_null(routes);
+    }
+    assert_int_equal(tw_routes_create(&routes, bad, 1, NULL, NULL, 0), 0);
+    tw_routes_destroy(routes); /* never used */
+    tw_routes_destroy(NULL);
+    assert_int_equal(tw_routes_create(&routes, bad, 1, NULL, NULL, 0), 0);
+    tw_server_use_routes(w.server, routes);
+    client *c = client_connect(&w, 0);
+    assert_int_equal(ask(&w, c, HANDSHAKE("/chat")), 101);
+    w.opened = 1; /* a route without hooks; on_gone comes all the same */
+    world_close(&w);
+}
+
 static void a_table_without_memory_leaves_the_old_one(void **state) {
     world w;
     int data = 0;
@@ -590,6 +632,7 @@ int main(void) {
         cmocka_unit_test(the_host_may_say_who_it_is),
         cmocka_unit_test(a_user_logs_in_once),
         cmocka_unit_test(a_bad_table_is_refused_and_the_old_one_stays),
+        cmocka_unit_test(a_table_is_made_ahead_and_says_what_is_wrong),
         cmocka_unit_test(a_table_without_memory_leaves_the_old_one),
         cmocka_unit_test(open_connections_live_by_the_new_settings),
     };

@@ -260,6 +260,37 @@ static void text_that_is_not_utf8_is_not_sent(void **state) {
     world_close(&w);
 }
 
+static int pass_on(world *w, tw_conn *conn, const tw_msg *msg) {
+    (void)conn;
+    int err = tw_conn_forward(w->conns[1], msg);
+    tw_publish_options known = {.binary = msg->binary, .is_utf8 = true};
+    assert_int_equal(
+        tw_publish(w->server, str_of("room"), msg->data, msg->len, &known), 0);
+    world_note(w, "%s ", tw_err_name(err));
+    return TW_DONE;
+}
+
+static void a_message_may_be_passed_on_as_it_is(void **state) {
+    world w;
+    (void)state;
+    world_open(&w);
+    w.on_message = pass_on;
+    client *c = client_open(&w), *d = client_open(&w);
+    world_subscribe(&w, 2, "room");
+    world_forget(&w);
+    client_say(&w, d, "text");
+    expect_text(&w, c, "text");
+    expect_text(&w, d, "text");
+    client_send_frame(&w, d, FIN | TW__WS_BINARY, "\xff", 1);
+    expect_frame(&w, c, TW__WS_BINARY, "\xff", 1);
+    expect_frame(&w, d, TW__WS_BINARY, "\xff", 1);
+    tw_conn_close(w.conns[1], 4000, str_of(""));
+    client_say(&w, d, "late");
+    expect_text(&w, d, "late");
+    assert_non_null(strstr(w.log, "msg:2:late closed "));
+    world_close(&w);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_frame_that_rides_with_the_handshake_is_not_lost),
@@ -275,6 +306,7 @@ int main(void) {
         cmocka_unit_test(
             a_reply_larger_than_the_budget_is_sent_when_it_is_alone),
         cmocka_unit_test(text_that_is_not_utf8_is_not_sent),
+        cmocka_unit_test(a_message_may_be_passed_on_as_it_is),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
