@@ -106,6 +106,7 @@ static void add_hooks(tw_server *server) {
                       TW__TURN_WRITE);
     tw__loop_add_hook(loop, &server->close_hook, on_close_turn,
                       TW__TURN_CLOSE);
+    tw__server_begin_turns(server);
     loop->on_turn = tw__server_note_turn;
     loop->on_turn_arg = server;
 }
@@ -387,6 +388,7 @@ void tw_server_destroy(tw_server *server, void (*closed)(void *arg),
     end_timers(server);
     server->idle = NULL;
     tw__clockwork_clear(&server->link_clock, &server->drain_timer);
+    tw__clockwork_clear(&server->link_clock, &server->figures_timer);
     tw__server_drop_routes(server);
     tw__bus_destroy(server->bus);
     tw__loop_remove_hook(&server->run_hook);

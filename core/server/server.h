@@ -97,7 +97,10 @@ struct tw_server {
 
     void (*on_closed)(void *arg);
     void *closed_arg;
-    uint64_t bus_seen[10], turn_count, figures_us;
+    uint64_t bus_seen[10];
+    uint64_t worked_us; /* of the thread, at the last turn's end */
+    tw__wheel_entry figures_timer;
+    bool figures_due;
     char ip_text[TW__ADDRESS_TEXT];
 };
 
@@ -134,6 +137,7 @@ void tw__server_check_drained(tw_server *server);
 
 /* figures.c: gauges and turn times into the page, at each turn's end. */
 void tw__server_note_turn(tw__loop *loop, void *arg);
+void tw__server_begin_turns(tw_server *server);
 
 /* limits.c */
 bool tw__server_admit(tw_server *server, const uint8_t ip[16], bool is_ip);

@@ -8,7 +8,6 @@
 #include <tidewire/errors.h>
 
 #include "err.h"
-#include "json_box.h"
 #include "utf8.h"
 #include "vm.h"
 
@@ -43,8 +42,12 @@ static bool has_metatable(lua_State *L, int index, const void *key) {
     return has;
 }
 
-void twl_json_mark_array(lua_State *L) {
+void twl_json_push_array_mark(lua_State *L) {
     twl_reg_get(L, &array_key);
+}
+
+void twl_json_mark_array(lua_State *L) {
+    twl_json_push_array_mark(L);
     lua_setmetatable(L, -2);
 }
 
@@ -145,5 +148,4 @@ static void make_metatable(lua_State *L, const char *name, const void *key) {
 void twl_json_init(lua_State *L) {
     make_metatable(L, "tw.json.array", &array_key);
     make_metatable(L, "tw.json.raw", &raw_key);
-    twl_json_box_init(L);
 }

@@ -45,6 +45,8 @@ bool twl_json_is_null(lua_State *L, int index);
 
 /* Marks the table on top as an array. */
 void twl_json_mark_array(lua_State *L);
+/* Pushes the metatable that is the mark. */
+void twl_json_push_array_mark(lua_State *L);
 bool twl_json_is_array(lua_State *L, int index);
 
 /* Sets `json` in the table on top. */

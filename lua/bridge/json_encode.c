@@ -5,17 +5,17 @@
 #include <lauxlib.h>
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <tidewire/errors.h>
 
 #include "budget.h"
 #include "json.h"
+#include "json_text.h"
 #include "utf8.h"
 #include "vm_path.h"
 
-enum { VALUES_BETWEEN_CHECKS = 1024, MAX_NUMBER = 32 };
+enum { VALUES_BETWEEN_CHECKS = 1024 };
 
 typedef struct encoder {
     lua_State *L;
@@ -38,30 +38,28 @@ static bool refuse(encoder *e, int err, const twl_place *place,
     return false;
 }
 
-static bool add(encoder *e, const twl_place *place, const char *data,
-                size_t len) {
+static bool refuse_size(encoder *e, int err, const twl_place *place) {
+    return refuse(e, err, place,
+                  err == TW_ELIMIT ? "JSON text too long"
+                                   : "no memory for the JSON text");
+}
+
+static inline bool add(encoder *e, const twl_place *place, const char *data,
+                       size_t len) {
     int err = twl_bytes_add(e->out, data, len);
+    return err == 0 || refuse_size(e, err, place);
+}
+
+static inline bool add_char(encoder *e, const twl_place *place, char c) {
+    int err = twl_bytes_reserve(e->out, 1);
     if (err != 0) {
-        return refuse(e, err, place,
-                      err == TW_ELIMIT ? "JSON text too long"
-                                       : "no memory for the JSON text");
+        return refuse_size(e, err, place);
     }
+    twl_bytes_put(e->out, c);
     return true;
 }
 
 /* --- strings ---------------------------------------------------------- */
-
-static bool is_plain(unsigned char c) {
-    return c >= 0x20 && c < 0x80 && c != '"' && c != '\\';
-}
-
-static size_t plain_run(const char *s, size_t len) {
-    size_t n = 0;
-    while (n < len && is_plain((unsigned char)s[n])) {
-        n++;
-    }
-    return n;
-}
 
 static bool add_escape(encoder *e, const twl_place *place, char c) {
     static const char FROM[] = "\"\\\b\f\n\r\t";
@@ -76,14 +74,12 @@ static bool add_escape(encoder *e, const twl_place *place, char c) {
     return add(e, place, text, strlen(text));
 }
 
-static bool add_string(encoder *e, const char *s, size_t len,
-                       const twl_place *place) {
-    if (!add(e, place, "\"", 1)) {
-        return false;
-    }
+/* From the first byte on that does not stand for itself; and the quote. */
+static bool add_odd_string(encoder *e, const char *s, size_t len,
+                           const twl_place *place) {
     size_t at = 0;
     while (at < len) {
-        size_t run = plain_run(s + at, len - at);
+        size_t run = twl_json_plain_run(s + at, len - at);
         if (run == 0 && (unsigned char)s[at] >= 0x80) {
             run = twl_utf8_char(s + at, len - at);
             if (run == 0) {
@@ -98,36 +94,34 @@ static bool add_string(encoder *e, const char *s, size_t len,
         }
         at += run > 0 ? run : 1;
     }
-    return add(e, place, "\"", 1);
+    return add_char(e, place, '"');
+}
+
+static bool add_string(encoder *e, const char *s, size_t len,
+                       const twl_place *place) {
+    int err = twl_bytes_reserve(e->out, len + 2);
+    if (err != 0) {
+        return refuse_size(e, err, place);
+    }
+    size_t run = twl_json_plain_run(s, len);
+    twl_bytes_put(e->out, '"');
+    twl_bytes_put_n(e->out, s, run);
+    if (run < len) {
+        return add_odd_string(e, s + run, len - run, place);
+    }
+    twl_bytes_put(e->out, '"');
+    return true;
 }
 
 /* --- numbers ---------------------------------------------------------- */
 
-/* Integers to 2^53 as such, others in the shortest of the usual forms that
- * reads back as the same number. */
 static bool add_number(encoder *e, double value, const twl_place *place) {
-    static const double EXACT = 9007199254740992.0;
-    char text[MAX_NUMBER];
+    char text[TWL_JSON_NUMBER_MAX];
     if (!isfinite(value)) {
         return refuse(e, TW_EINVALID, place,
                       isnan(value) ? "a NaN" : "an infinity");
     }
-    if (value >= -EXACT && value <= EXACT &&
-        value == (double)(long long)value) {
-        snprintf(text, sizeof text, "%lld", (long long)value);
-        return add(e, place, text, strlen(text));
-    }
-    for (int digits = 15; digits <= 17; digits++) {
-        snprintf(text, sizeof text, "%.*g", digits, value);
-        if (strtod(text, NULL) == value) {
-            break;
-        }
-    }
-    char *comma = strchr(text, ',');
-    if (comma != NULL) {
-        *comma = '.'; /* a host's locale */
-    }
-    return add(e, place, text, strlen(text));
+    return add(e, place, text, twl_json_write_number(value, text));
 }
 
 /* --- tables ----------------------------------------------------------- */
@@ -152,12 +146,12 @@ static bool add_array(encoder *e, int index, const twl_place *place,
                       "a list with holes, or with keys outside 1 to its "
                       "length");
     }
-    if (!add(e, place, "[", 1)) {
+    if (!add_char(e, place, '[')) {
         return false;
     }
     for (size_t i = 1; i <= count; i++) {
         twl_place here = {.outer = place, .index = (double)i};
-        if (i > 1 && !add(e, place, ",", 1)) {
+        if (i > 1 && !add_char(e, place, ',')) {
             return false;
         }
         lua_rawgeti(L, index, (int)i);
@@ -167,7 +161,7 @@ static bool add_array(encoder *e, int index, const twl_place *place,
             return false;
         }
     }
-    return add(e, place, "]", 1);
+    return add_char(e, place, ']');
 }
 
 static bool add_member(encoder *e, int key, const twl_place *place, int depth,
@@ -182,15 +176,15 @@ static bool add_member(encoder *e, int key, const twl_place *place, int depth,
     size_t len;
     const char *name = lua_tolstring(L, key, &len);
     twl_place here = {.outer = place, .key = name, .key_len = len};
-    return (is_first || add(e, place, ",", 1)) &&
-           add_string(e, name, len, &here) && add(e, place, ":", 1) &&
+    return (is_first || add_char(e, place, ',')) &&
+           add_string(e, name, len, &here) && add_char(e, place, ':') &&
            add_value(e, key + 1, &here, depth);
 }
 
 static bool add_object(encoder *e, int index, const twl_place *place,
                        int depth) {
     lua_State *L = e->L;
-    if (!add(e, place, "{", 1)) {
+    if (!add_char(e, place, '{')) {
         return false;
     }
     bool is_first = true;
@@ -203,7 +197,7 @@ static bool add_object(encoder *e, int index, const twl_place *place,
         is_first = false;
         lua_settop(L, key);
     }
-    return add(e, place, "}", 1);
+    return add_char(e, place, '}');
 }
 
 /* A list is what is marked as one or has a number as a key; an empty table

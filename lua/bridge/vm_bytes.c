@@ -14,12 +14,8 @@ void twl_bytes_deinit(twl_bytes *bytes) {
     *bytes = (twl_bytes){.limit = bytes->limit};
 }
 
-int twl_bytes_reserve(twl_bytes *bytes, size_t more) {
+int twl_bytes_grow(twl_bytes *bytes, size_t more) {
     size_t wanted = bytes->len + more;
-    if (wanted <= bytes->_cap &&
-        (bytes->limit == 0 || wanted <= bytes->limit)) {
-        return 0;
-    }
     if (wanted < more || wanted > SIZE_MAX / 2 ||
         (bytes->limit != 0 && wanted > bytes->limit)) {
         return TW_ELIMIT;
@@ -35,12 +31,4 @@ int twl_bytes_reserve(twl_bytes *bytes, size_t more) {
     bytes->data = data;
     bytes->_cap = cap;
     return 0;
-}
-
-int twl_bytes_add(twl_bytes *bytes, const void *data, size_t len) {
-    int err = twl_bytes_reserve(bytes, len);
-    if (err == 0 && len > 0) {
-        twl_bytes_put_n(bytes, data, len);
-    }
-    return err;
 }

@@ -12,15 +12,18 @@ are taken within a round. Figures are kept in build/bench/figures.json; with
 SPDX-License-Identifier: MIT
 """
 import argparse
+import os
 import sys
 import time
 from pathlib import Path
+
+sys.dont_write_bytecode = True  # no __pycache__ among the sources
 
 from suite import machine
 from suite.figures import Figures, cpu, memory, rate, trouble_of
 from suite.install import install
 from suite.page import Page, put
-from suite.peers import FDS, Missing, everyone
+from suite.peers import FDS, Missing, everyone, output
 from suite.pictures import draw
 from suite.places import PAGE, PAGES, README, RESULTS, SOURCE
 from suite.run import Failed, Settings, measure
@@ -70,8 +73,7 @@ def arguments():
     add("--write", action="store_true", help="put the figures into the documents")
     add("--file", type=Path, default=RESULTS, help="where figures are kept")
     options = parser.parse_args()
-    if options.quick and options.write:
-        parser.error("--quick is for a look; the documents want the full comparison")
+    check(parser, options)
     presets = {"rounds": (5, 1), "seconds": (3, 1), "warmup": (1, 0.4)}
     for name, (full, quick) in presets.items():
         if getattr(options, name) is None:
@@ -79,10 +81,28 @@ def arguments():
     return options
 
 
+def check(parser, options):
+    """Refuses what cannot be meant."""
+    if options.quick and options.write:
+        parser.error("--quick is for a look; the documents want the full comparison")
+    known = {peer.name for peer in everyone(options.program)}
+    for name in set(options.peers) - known:
+        parser.error(f"no peer {name}; see --list")
+    try:
+        choose(options.only, options.quick)
+    except KeyError as unknown:
+        parser.error(f"no work {unknown.args[0]}; see --list")
+    if not options.program.exists():
+        parser.error(f"no {options.program}; run make build")
+    if options.render and not options.file.exists():
+        parser.error(f"no {options.file}: nothing has been measured")
+    if os.cpu_count() < 2:
+        print("one core only: servers and load share it", file=sys.stderr)
+        options.generator_core = options.server_core
+
+
 def generator_modes(program):
     """What the generator can do."""
-    from suite.peers import output
-
     text = output(program, "bench", "--help")
     return {line.split()[0] for line in text.splitlines() if line.startswith("  ")}
 

@@ -209,6 +209,35 @@ static void each_generation_has_handles_of_its_own(void **state) {
     fake_free(server);
 }
 
+/* Often enough to be compiled. */
+static void a_hot_hook_is_given_each_message_once(void **state) {
+    (void)state;
+    tw_conn *conns[3];
+    char text[24];
+    tw_server *server =
+        fake_start("local function pass(conn, data) conn:send(data) end\n"
+                   "return tw.app { on_message = function(conn, msg)\n"
+                   "  for _, v in ipairs({ msg, msg.data }) do\n"
+                   "    pass(conn, v)\n"
+                   "  end\n"
+                   "  if #msg ~= #msg.data then conn:close() end\n"
+                   "end }");
+    for (int i = 0; i < 3; i++) {
+        conns[i] = fake_connect(server, "/*");
+    }
+    for (int i = 0; i < 3000; i++) {
+        tw_conn *conn = conns[i % 3];
+        conn->sent_count = 0;
+        snprintf(text, sizeof text, "text %d", i);
+        fake_message(conn, text);
+        assert_int_equal(conn->sent_count, 2);
+        assert_string_equal(conn->sent[0].text, text);
+        assert_string_equal(conn->sent[1].text, text);
+        assert_true(conn->is_open);
+    }
+    fake_free(server);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_task_of_a_waiting_hook_may_use_its_message),
@@ -220,6 +249,7 @@ int main(void) {
         cmocka_unit_test(a_handle_stays_the_same_when_its_place_is_taken),
         cmocka_unit_test(the_handle_of_a_gone_connection_is_collected),
         cmocka_unit_test(each_generation_has_handles_of_its_own),
+        cmocka_unit_test(a_hot_hook_is_given_each_message_once),
     };
     return cmocka_run_group_tests(tests, fake_setup, fake_teardown);
 }

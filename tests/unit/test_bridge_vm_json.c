@@ -103,7 +103,7 @@ static void depth_and_size_are_bounded(void **state) {
                 "256");
     assert_eval(&w,
                 "local v, e = tw.json.decode(('['):rep(1e5)) return v, e.code",
-                "nil invalid");
+                "nil limit");
     assert_eval(&w,
                 "local v, e = tw.json.decode('[' .. ('1,'):rep(3e5) .. '1]') "
                 "return v, e",

@@ -331,7 +331,8 @@ static void a_batch_gathers_for_its_time(void **state) {
     open_with(&w, 1, &c);
     world_set_class(&w, "slow:*", TW_SLOW_CLOSE, 60);
     world_subscribe(&w, 1, "slow:1");
-    uint64_t since = clock_ms(), writes = counter(&w, TW_COUNTER_WRITES);
+    uint64_t since = tw_server_now(w.server),
+             writes = counter(&w, TW_COUNTER_WRITES);
     for (int i = 0; i < 5; i++) {
         world_publish(&w, "slow:1", "x");
         world_turns(&w, 2);

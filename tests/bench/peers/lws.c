@@ -8,7 +8,6 @@
  *
  * SPDX-License-Identifier: MIT */
 #include <libwebsockets.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -46,7 +45,6 @@ typedef struct channel {
 } channel;
 
 static channel *channels[BUCKETS];
-static bool is_ended;
 
 static channel *channel_of(const char *name) {
     unsigned hash = 5381;
@@ -251,18 +249,12 @@ static struct lws_context *create(int port, uint64_t options) {
     return lws_create_context(&info);
 }
 
-static void on_signal(int number) {
-    (void)number;
-    is_ended = true;
-}
-
 int main(int argc, char **argv) {
     struct rlimit limit;
     int port = argc > 1 ? atoi(argv[1]) : 0;
     getrlimit(RLIMIT_NOFILE, &limit);
     limit.rlim_cur = limit.rlim_max;
     setrlimit(RLIMIT_NOFILE, &limit);
-    signal(SIGTERM, on_signal);
     lws_set_log_level(LLL_ERR, NULL);
     /* Its own loop is poll(), which walks all connections at every turn:
      * libuv's epoll where it has been built in. */
@@ -270,11 +262,7 @@ int main(int argc, char **argv) {
     if (context == NULL) {
         context = create(port, 0);
     }
-    while (context != NULL && !is_ended && lws_service(context, 0) >= 0) {
+    while (context != NULL && lws_service(context, 0) >= 0) {
     }
-    if (context == NULL) {
-        return 1;
-    }
-    lws_context_destroy(context);
-    return 0;
+    return 1; /* it is ended by a signal */
 }

@@ -20,9 +20,10 @@ def number(value):
     return f"{value:.3g}" if value >= 1 else f"{value:.2f}"
 
 
-def table(head, rows):
-    """A Markdown table; all but the first column are numbers."""
-    lines = [head, ["---"] + ["---:"] * (len(head) - 1), *rows]
+def table(head, rows, texts=1):
+    """A Markdown table; all but the first `texts` columns are numbers."""
+    rule = ["---"] * texts + ["---:"] * (len(head) - texts)
+    lines = [head, rule, *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
@@ -93,7 +94,7 @@ class Page:
                 cells = [f"{ratio:.2f}" if ratio else "" for ratio in ratios]
                 rows.append([work.title, work.unit, number(value), *cells])
         head = ["", "per", "Tidewire, µs", "× floor", "× uWebSockets"]
-        return table(head, rows) if rows else ""
+        return table(head, rows, texts=2) if rows else ""
 
     def latency(self):
         points = (("p50", "p50"), ("p99", "p99"), ("p99_9", "p99.9"), ("max", "max"))
@@ -110,7 +111,7 @@ class Page:
                     cells = [number(v) for v in (*values, cpu)]
                     rows.append([work.title, title, *cells])
         head = ["", "", *(f"{title}, ms" for _, title in points), "CPU µs"]
-        return table(head, rows) if rows else ""
+        return table(head, rows, texts=2) if rows else ""
 
     def link(self):
         """What a second worker costs: all of it, per publication."""
@@ -132,10 +133,10 @@ class Page:
     def reload(self):
         rows = []
         for work in self.of_group("reload"):
-            of = lambda value: self.figures.median(work.name, OURS, value)
-            values = [of(read.latency_ms(p)) for p in ("p50", "p99", "p99_9", "max")]
-            took = of(lambda report: report.get("reload_ms"))
-            rows.append([work.title, *map(number, values), number(took)])
+            readers = [read.latency_ms(p) for p in ("p50", "p99", "p99_9", "max")]
+            readers.append(lambda report: report.get("reload_ms"))
+            values = [self.figures.median(work.name, OURS, r) for r in readers]
+            rows.append([work.title, *map(number, values)])
         head = ["", "p50, ms", "p99, ms", "p99.9, ms", "max, ms", "reload, ms"]
         return table(head, rows) if rows else ""
 
@@ -169,6 +170,7 @@ class Page:
         """All of it; `pictures` are those that exist, by group."""
         sections = [
             ("", self.machine(), None),
+            ("", self.skipped(), None),
             ("Against the floor and uWebSockets", self.against(), None),
             ("Server CPU, µs per message (ratio to the floor)", self.cpu(), "cpu"),
             ("Messages per second", self.throughput(), None),
@@ -181,7 +183,6 @@ class Page:
             ("Two workers", self.link(), None),
             ("A reload in the middle", self.reload(), None),
             ("Completeness", self.completeness(), None),
-            ("", self.skipped(), None),
         ]
         parts = []
         for title, body, picture in sections:
@@ -214,7 +215,12 @@ class Page:
 
 
 NOTES = {
-    "Messages per second": "† the generator was the limit, not the server.",
+    "Server CPU, µs per message (ratio to the floor)": "The floor is the gathering "
+    "one: one send per socket and turn. It knows no rooms. Nchan has neither echo nor "
+    "a way to leave out the sender.",
+    "Messages per second": "† the generator was the limit, not the server. Nchan "
+    "leaves Nagle's algorithm on: its bursts of larger messages wait for "
+    "acknowledgements.",
     "Latency at a steady rate": "From the moment a message was due to its arrival "
     "at each of the subscribers.",
 }

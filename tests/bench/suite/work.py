@@ -201,10 +201,14 @@ def everything():
 
 
 def choose(names, quick):
-    """Those of the list that are wanted; names may be beginnings of names."""
+    """Those of the list that are wanted; names may be beginnings of names.
+    Raises KeyError for one that is none."""
     works = everything()
+    for name in names:
+        if not any(work.name.startswith(name) for work in works):
+            raise KeyError(name)
     if names:
-        return [w for w in works if any(w.name.startswith(n) for n in names)]
+        return [w for w in works if w.name.startswith(tuple(names))]
     if quick:
         return [w for w in works if w.is_quick]
     return [w for w in works if w.name != "idle-quick"]
