@@ -56,6 +56,7 @@ tw__batch *tw__batch_copy_frame(const tw__batch *batch, uint32_t frame) {
     const tw__frame *from = &batch->frames[frame];
     tw__batch *copy = allocate(1, from->len, batch->channel);
     if (copy != NULL) {
+        copy->row = batch->row;
         copy->frames[0] = *from;
         copy->frames[0].off = 0;
         copy->len = from->len;

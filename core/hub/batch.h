@@ -25,6 +25,7 @@ typedef struct tw__batch {
     uint32_t count;   /* frames */
     uint32_t len;     /* bytes of all frames */
     uint64_t channel; /* number of the channel, never used again */
+    uint8_t row;      /* of the channel's class, see fate.h */
     uint8_t *data;
     tw__frame frames[];
 } tw__batch;

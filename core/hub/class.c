@@ -7,8 +7,8 @@
 #include "hub/pub.h"
 
 typedef struct row {
-    char *prefix;
-    size_t len;
+    char *pattern;
+    size_t len; /* of the name or the prefix, without the star */
     bool is_exact;
     tw__class class;
 } row;
@@ -32,9 +32,9 @@ static int read_pattern(row *out, const tw_class_config *config) {
     }
     out->is_exact = star == NULL;
     out->len = len - (star != NULL);
-    out->class = (tw__class){config->slow, config->batch_ms};
-    out->prefix = tw__strndup(pattern, out->len);
-    return out->prefix == NULL ? TW_ENOMEM : 0;
+    out->class = (tw__class){config->slow, config->batch_ms, 0};
+    out->pattern = tw__strndup(pattern, len);
+    return out->pattern == NULL ? TW_ENOMEM : 0;
 }
 
 static bool is_before(const row *a, const row *b) {
@@ -43,14 +43,14 @@ static bool is_before(const row *a, const row *b) {
 
 static bool is_same(const row *a, const row *b) {
     return a->is_exact == b->is_exact && a->len == b->len &&
-           memcmp(a->prefix, b->prefix, a->len) == 0;
+           memcmp(a->pattern, b->pattern, a->len) == 0;
 }
 
 static int insert(tw__classes *classes, row new) {
     size_t place = classes->count;
     for (size_t i = 0; i < classes->count; i++) {
         if (is_same(&classes->rows[i], &new)) {
-            tw__free(new.prefix);
+            tw__free(new.pattern);
             return TW_EINVALID;
         }
     }
@@ -64,7 +64,7 @@ static int insert(tw__classes *classes, row new) {
 }
 
 int tw__classes_create(tw__classes **classes, const tw_class_config *configs,
-                       size_t count, size_t *bad) {
+                       size_t count, tw__fate_row *rows, size_t *bad) {
     tw__classes *made = tw__calloc(1, sizeof *made + count * sizeof(row));
     if (made == NULL) {
         return TW_ENOMEM;
@@ -81,13 +81,16 @@ int tw__classes_create(tw__classes **classes, const tw_class_config *configs,
             return err;
         }
     }
+    for (size_t i = 0; i < made->count; i++) {
+        made->rows[i].class.row = tw__fate_row_of(rows, made->rows[i].pattern);
+    }
     *classes = made;
     return 0;
 }
 
 void tw__classes_destroy(tw__classes *classes) {
     for (size_t i = 0; classes != NULL && i < classes->count; i++) {
-        tw__free(classes->rows[i].prefix);
+        tw__free(classes->rows[i].pattern);
     }
     tw__free(classes);
 }
@@ -97,9 +100,9 @@ tw__class tw__classes_find(const tw__classes *classes, const char *name,
     for (size_t i = 0; classes != NULL && i < classes->count; i++) {
         const row *r = &classes->rows[i];
         if ((r->is_exact ? len == r->len : len >= r->len) &&
-            memcmp(name, r->prefix, r->len) == 0) {
+            memcmp(name, r->pattern, r->len) == 0) {
             return r->class;
         }
     }
-    return (tw__class){TW_SLOW_CLOSE, 0};
+    return (tw__class){TW_SLOW_CLOSE, 0, 0};
 }

@@ -74,12 +74,16 @@ static void finish(tw__channel *channel) {
 }
 
 static tw__batch *batch_for(tw__channel *channel, uint8_t codec) {
-    if (channel->batches[codec] == NULL) {
-        channel->batches[codec] =
-            tw__batch_create(channel->hub->encoders[codec], &channel->walk,
-                             channel->walk_count, channel->number);
+    tw__batch *batch = channel->batches[codec];
+    if (batch == NULL) {
+        batch = tw__batch_create(channel->hub->encoders[codec], &channel->walk,
+                                 channel->walk_count, channel->number);
+        if (batch != NULL) {
+            batch->row = channel->class.row;
+        }
+        channel->batches[codec] = batch;
     }
-    return channel->batches[codec];
+    return batch;
 }
 
 /* Several runs of frames; the visitor may end the subscription after any, and

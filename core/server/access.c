@@ -44,7 +44,8 @@ int tw_server_set_classes(tw_server *server, const tw_class_config *classes,
                           size_t count, size_t *bad) {
     tw__classes *made;
     size_t ignored;
-    int err = tw__classes_create(&made, classes, count, bad ? bad : &ignored);
+    int err = tw__classes_create(&made, classes, count, server->page->fates,
+                                 bad ? bad : &ignored);
     if (err == 0) {
         tw__hub_set_classes(&server->hub, made);
     }

@@ -54,20 +54,23 @@ void tw__server_on_publication(void *arg, tw__pub *pub) {
             server->config.delivery_budget_bytes &&
         !was_empty) {
         uint64_t lost = tw__channel_len(channel);
-        tw__count(server, TW_COUNTER_INTENDED, lost);
-        tw__count(server, TW_COUNTER_DROPPED, lost);
+        tw__count_fate(server, channel->class.row, TW__INTENDED, lost);
+        tw__count_fate(server, channel->class.row, TW__DROPPED, lost);
         tw__pub_unref(pub);
         return;
     }
     tw__sub *except = find_excepted(server, pub, channel);
-    tw__count(server, TW_COUNTER_INTENDED,
+    tw__count_fate(server, channel->class.row, TW__INTENDED,
               tw__channel_publish(channel, pub, except));
     if (channel->pending_count > 0) {
         make_due(server, channel, was_empty);
     }
 }
 
-/* ---- the slow path ---- */
+/* ---- the slow path ----
+ *
+ * Frames that leave a queue are counted by their class there (outq.c) and in all
+ * by who took them out. */
 
 static void note_slow(tw_conn *conn, const tw__channel *channel,
                       uint64_t dropped) {
@@ -93,10 +96,11 @@ static bool fits(const tw_conn *conn, size_t len) {
                conn->server->config.publication_budget_bytes;
 }
 
-static void close_slow(tw_conn *conn, uint32_t arriving) {
+static void close_slow(tw_conn *conn, const tw__channel *channel) {
     tw_server *server = conn->server;
     uint64_t dropped = tw__outq_drop_frames(conn->out, &server->pins, 0);
-    tw__count(server, TW_COUNTER_CLOSED_LOSS, dropped + arriving);
+    tw__count(server, TW_COUNTER_CLOSED_LOSS, dropped);
+    tw__count_fate(server, channel->class.row, TW__CLOSED, 1);
     tw__count(server, TW_COUNTER_CLOSED_SLOW, 1);
     tw__conn_close(conn, TW__WS_CLOSE_TRY_LATER, "too slow", 8);
 }
@@ -130,14 +134,14 @@ static bool answer_full(tw_conn *conn, const tw__channel *channel,
     bool has_room = false;
     if (channel->class.slow == TW_SLOW_CLOSE) {
         note_slow(conn, channel, 1);
-        close_slow(conn, 1);
+        close_slow(conn, channel);
         return false;
     }
     if (channel->class.slow != TW_SLOW_DROP_NEW) {
         has_room = make_room(conn, channel, len, &dropped);
     }
     if (!has_room) {
-        tw__count(conn->server, TW_COUNTER_DROPPED, 1);
+        tw__count_fate(conn->server, channel->class.row, TW__DROPPED, 1);
         dropped++;
     }
     note_slow(conn, channel, dropped);
@@ -153,7 +157,7 @@ static bool queue_frame(tw_conn *conn, const tw__channel *channel,
         return false;
     }
     if (frame->deadline_ms != 0 && frame->deadline_ms <= tw__now(server)) {
-        tw__count(server, TW_COUNTER_EXPIRED, 1);
+        tw__count_fate(server, batch->row, TW__EXPIRED, 1);
         return true;
     }
     if (!fits(conn, frame->len) && !(conn->flags & TW__WANT_WRITE)) {
@@ -167,7 +171,7 @@ static bool queue_frame(tw_conn *conn, const tw__channel *channel,
         return true;
     }
     if (tw__outq_push_frame(conn->out, &server->pins, batch, i, 0) != 0) {
-        tw__count(server, TW_COUNTER_DROPPED, 1);
+        tw__count_fate(server, batch->row, TW__DROPPED, 1);
     }
     return true;
 }
@@ -178,7 +182,7 @@ static void queue_run(tw_conn *conn, const tw__channel *channel,
                       tw__batch *batch, uint32_t first, uint32_t count) {
     for (uint32_t i = 0; i < count; i++) {
         if (!queue_frame(conn, channel, batch, first + i)) {
-            tw__count(conn->server, TW_COUNTER_CLOSED_LOSS, count - i);
+            tw__count_fate(conn->server, batch->row, TW__CLOSED, count - i);
             return;
         }
     }
@@ -196,12 +200,12 @@ static void queue_rest(tw_conn *conn, const tw__channel *channel,
            batch->frames[i].off + batch->frames[i].len <= sent) {
         i++;
     }
-    tw__count(server, TW_COUNTER_DELIVERED, i);
+    tw__count_fate(server, batch->row, TW__DELIVERED, i);
     tw__count(server, TW_COUNTER_BYTES_OUT, sent);
     uint32_t skip = (uint32_t)sent - batch->frames[i].off;
     if (tw__conn_out(conn) == NULL ||
         tw__outq_push_frame(conn->out, &server->pins, batch, i, skip) != 0) {
-        tw__count(server, TW_COUNTER_CLOSED_LOSS, batch->count - i);
+        tw__count_fate(server, batch->row, TW__CLOSED, batch->count - i);
         tw__conn_cut(conn); /* a frame begun cannot be taken back */
         return;
     }
@@ -218,7 +222,7 @@ void tw__server_deliver(void *arg, tw__sub *sub, int fd, tw__channel *channel,
             send(fd, batch->data, batch->len, MSG_DONTWAIT | MSG_NOSIGNAL);
         if (sent == (ssize_t)batch->len) {
             tw__count(server, TW_COUNTER_WRITES, 1);
-            tw__count(server, TW_COUNTER_DELIVERED, count);
+            tw__count_fate(server, batch->row, TW__DELIVERED, count);
             tw__count(server, TW_COUNTER_BYTES_OUT, batch->len);
             return;
         }
@@ -227,7 +231,7 @@ void tw__server_deliver(void *arg, tw__sub *sub, int fd, tw__channel *channel,
             return;
         }
         if (errno != EAGAIN && errno != ENOBUFS && errno != EINTR) {
-            tw__count(server, TW_COUNTER_CLOSED_LOSS, count);
+            tw__count_fate(server, batch->row, TW__CLOSED, count);
             tw__conn_lost(sub->owner);
             return;
         }
@@ -237,7 +241,7 @@ void tw__server_deliver(void *arg, tw__sub *sub, int fd, tw__channel *channel,
 
 void tw__server_lost(void *arg, tw__channel *channel, uint64_t lost) {
     tw_server *server = arg;
-    tw__count(server, TW_COUNTER_DROPPED, lost);
+    tw__count_fate(server, channel->class.row, TW__DROPPED, lost);
     tw__log_write(&server->log, TW_LOG_ERROR,
                   "no memory to deliver a publication", "channel",
                   channel->name, NULL);

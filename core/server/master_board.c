@@ -5,9 +5,9 @@
 #include <sys/mman.h>
 #include <time.h>
 
-/* The board and each slot begin on a memory page of their own: what one
+/* The board and each slot begin on memory pages of their own: what one
  * process writes all the time shares no cache line with another's. */
-enum { STRIDE = 4096 };
+enum { STRIDE = 8192 };
 
 _Static_assert(sizeof(tw__board) <= STRIDE, "the board fits its page");
 _Static_assert(sizeof(tw__board_slot) <= STRIDE, "a slot fits its page");

@@ -67,6 +67,46 @@ static void gauges(writer *w) {
     }
 }
 
+/* A label's value, escaped as the format wants it. */
+static void label(writer *w, const char *text) {
+    for (; *text != '\0'; text++) {
+        if (*text == '"' || *text == '\\') {
+            WRITE(w, "\\%c", *text);
+        } else {
+            WRITE(w, "%c", (unsigned char)*text < 0x20 ? ' ' : *text);
+        }
+    }
+}
+
+/* One sample a class and fate; classes that no slot has are left out. */
+static void fates_of(writer *w, uint32_t slot, const tw__fate_row *row) {
+    static const char *const names[TW__FATES] = {
+        [TW__INTENDED] = "intended",   [TW__DELIVERED] = "delivered",
+        [TW__CONFLATED] = "conflated", [TW__DROPPED] = "dropped",
+        [TW__EXPIRED] = "expired",     [TW__CLOSED] = "closed",
+    };
+    for (int fate = 0; fate < TW__FATES; fate++) {
+        WRITE(w, "tidewire_class_deliveries_total{slot=\"%" PRIu32 "\",class=\"",
+              slot);
+        label(w, row->class);
+        WRITE(w, "\",fate=\"%s\"} %" PRIu64 "\n", names[fate],
+              row->counts[fate]);
+    }
+}
+
+static void fates(writer *w) {
+    head(w, "class_deliveries_total", "counter",
+         "Deliveries by channel class and what became of them");
+    for (uint32_t slot = 0; slot < w->board->slots; slot++) {
+        const tw__fate_row *rows = tw__board_at(w->board, slot)->page.fates;
+        for (int row = 0; row < TW__FATE_ROWS; row++) {
+            if (row == 0 || rows[row].class[0] != '\0') {
+                fates_of(w, slot, &rows[row]);
+            }
+        }
+    }
+}
+
 /* Buckets are cumulative in the text and plain in the page. The count is that
  * of the buckets, so that the three agree while the worker goes on counting. */
 static void turns_of(writer *w, uint32_t slot, const tw__page *page) {
@@ -90,7 +130,8 @@ static void turns_of(writer *w, uint32_t slot, const tw__page *page) {
 }
 
 static void turns(writer *w) {
-    head(w, "turn_seconds", "histogram", "Time taken by turns of the loop");
+    head(w, "turn_seconds", "histogram",
+         "CPU time taken by turns of the loop");
     for (uint32_t slot = 0; slot < w->board->slots; slot++) {
         turns_of(w, slot, &tw__board_at(w->board, slot)->page);
     }
@@ -136,17 +177,6 @@ static void processes(writer *w) {
     }
 }
 
-/* A label's value, escaped as the format wants it. */
-static void label(writer *w, const char *text) {
-    for (; *text != '\0'; text++) {
-        if (*text == '"' || *text == '\\') {
-            WRITE(w, "\\%c", *text);
-        } else {
-            WRITE(w, "%c", (unsigned char)*text < 0x20 ? ' ' : *text);
-        }
-    }
-}
-
 static void server(writer *w, const char *version) {
     head(w, "build_info", "gauge", "Always 1; the version is a label");
     WRITE(w, "tidewire_build_info{version=\"");
@@ -181,6 +211,7 @@ int tw__metrics_render(tw__bytes *out, const tw__board *board,
     server(&w, version);
     slots(&w);
     processes(&w);
+    fates(&w);
     turns(&w);
     counters(&w);
     gauges(&w);

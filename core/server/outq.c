@@ -25,7 +25,8 @@ static void pin(tw__pins *pins, tw__batch *batch) {
     tw__batch_ref(batch);
 }
 
-static void unpin(tw__pins *pins, tw__batch *batch) {
+static void unpin(tw__pins *pins, tw__batch *batch, enum tw__fate fate) {
+    tw__fate_count(pins->rows, batch->row, fate, 1);
     if (--batch->pins == 0) {
         pins->bytes -= batch->len;
     }
@@ -34,11 +35,11 @@ static void unpin(tw__pins *pins, tw__batch *batch) {
 }
 
 static void release(tw__outq *queue, tw__pins *pins, tw__piece *piece,
-                    size_t unwritten) {
+                    size_t unwritten, enum tw__fate fate) {
     if (is_frame(piece)) {
         queue->frames--;
         queue->frame_bytes -= unwritten;
-        unpin(pins, piece->block);
+        unpin(pins, piece->block, fate);
     } else {
         queue->reply_bytes -= unwritten;
         tw__buf_unref(piece->block);
@@ -54,7 +55,7 @@ static void shift(tw__outq *queue) {
 void tw__outq_reset(tw__outq *queue, tw__pins *pins) {
     while (queue->count > 0) {
         tw__piece *piece = tw__outq_at(queue, 0);
-        release(queue, pins, piece, piece->len - queue->begun);
+        release(queue, pins, piece, piece->len - queue->begun, TW__CLOSED);
         shift(queue);
     }
     queue->conflated = 0;
@@ -175,11 +176,12 @@ bool tw__outq_is_loose(const tw__outq *queue, uint32_t i) {
 
 /* Pieces in front of the gap move back by one: what is removed is mostly near
  * the head. */
-void tw__outq_remove(tw__outq *queue, tw__pins *pins, uint32_t i) {
+void tw__outq_remove(tw__outq *queue, tw__pins *pins, uint32_t i,
+                     enum tw__fate fate) {
     assert(tw__outq_is_loose(queue, i));
     tw__piece *gone = tw__outq_at(queue, i);
     uint32_t begun = queue->begun;
-    release(queue, pins, gone, gone->len);
+    release(queue, pins, gone, gone->len, fate);
     for (uint32_t at = i; at > 0; at--) {
         *tw__outq_at(queue, at) = *tw__outq_at(queue, at - 1);
     }
@@ -197,7 +199,7 @@ static bool is_of(const tw__piece *piece, uint64_t channel) {
 }
 
 /* Keeps, in order, the pieces that `keep` wants. */
-static uint32_t sweep(tw__outq *queue, tw__pins *pins,
+static uint32_t sweep(tw__outq *queue, tw__pins *pins, enum tw__fate fate,
                       bool (*keep)(const tw__piece *piece, void *arg),
                       void *arg) {
     uint32_t kept = 0, count = queue->count;
@@ -206,7 +208,7 @@ static uint32_t sweep(tw__outq *queue, tw__pins *pins,
         if (!tw__outq_is_loose(queue, i) || keep(piece, arg)) {
             *tw__outq_at(queue, kept++) = *piece;
         } else {
-            release(queue, pins, piece, piece->len);
+            release(queue, pins, piece, piece->len, fate);
         }
     }
     queue->count = kept;
@@ -219,7 +221,7 @@ static bool is_other_channel(const tw__piece *piece, void *arg) {
 
 uint32_t tw__outq_drop_frames(tw__outq *queue, tw__pins *pins,
                               uint64_t channel) {
-    return sweep(queue, pins, is_other_channel, &channel);
+    return sweep(queue, pins, TW__CLOSED, is_other_channel, &channel);
 }
 
 static bool is_timely(const tw__piece *piece, void *arg) {
@@ -228,14 +230,14 @@ static bool is_timely(const tw__piece *piece, void *arg) {
 }
 
 uint32_t tw__outq_expire(tw__outq *queue, tw__pins *pins, uint64_t now_ms) {
-    return sweep(queue, pins, is_timely, &now_ms);
+    return sweep(queue, pins, TW__EXPIRED, is_timely, &now_ms);
 }
 
 bool tw__outq_drop_oldest(tw__outq *queue, tw__pins *pins, uint64_t channel) {
     for (uint32_t i = 0; i < queue->count; i++) {
         if (tw__outq_is_loose(queue, i) &&
             is_of(tw__outq_at(queue, i), channel)) {
-            tw__outq_remove(queue, pins, i);
+            tw__outq_remove(queue, pins, i, TW__DROPPED);
             return true;
         }
     }
@@ -329,7 +331,7 @@ uint32_t tw__outq_conflate(tw__outq *queue, tw__pins *pins, uint64_t channel) {
     newest *table = make_table(queue, channel);
     uint32_t dropped = 0;
     if (table != NULL) {
-        dropped = sweep(queue, pins, is_newest, table);
+        dropped = sweep(queue, pins, TW__CONFLATED, is_newest, table);
         note_look(queue, channel);
     }
     tw__free(table);
@@ -372,7 +374,7 @@ uint32_t tw__outq_consume(tw__outq *queue, tw__pins *pins, size_t len) {
             break;
         }
         delivered += is_frame(piece);
-        release(queue, pins, piece, left);
+        release(queue, pins, piece, left, TW__DELIVERED);
         shift(queue);
         len -= left;
     }

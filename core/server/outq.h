@@ -17,6 +17,7 @@
 
 #include "base/buf.h"
 #include "hub/batch.h"
+#include "hub/fate.h"
 
 enum { TW__CHUNK_BYTES = 2048, TW__NO_FRAME = UINT32_MAX };
 
@@ -45,7 +46,8 @@ typedef struct tw__outq {
 typedef struct tw__pins {
     size_t bytes; /* of batches that some queue refers to */
     size_t limit;
-    uint64_t frames; /* publications in all queues */
+    uint64_t frames;    /* publications in all queues */
+    tw__fate_row *rows; /* where their ends are counted; may be NULL */
 } tw__pins;
 
 tw__outq *tw__outq_create(void); /* NULL without memory */
@@ -73,8 +75,9 @@ int tw__outq_push_frame(tw__outq *queue, tw__pins *pins, tw__batch *batch,
 /* Whether the ith piece is a publication of which nothing is written. */
 bool tw__outq_is_loose(const tw__outq *queue, uint32_t i);
 
-/* Takes a loose piece out. */
-void tw__outq_remove(tw__outq *queue, tw__pins *pins, uint32_t i);
+/* Takes a loose piece out, for that reason. */
+void tw__outq_remove(tw__outq *queue, tw__pins *pins, uint32_t i,
+                     enum tw__fate fate);
 
 /* Removes loose frames of the channel that a newer one of the same key follows.
  * Returns how many; 0 without looking when little has come since it looked last.
@@ -84,7 +87,8 @@ uint32_t tw__outq_conflate(tw__outq *queue, tw__pins *pins, uint64_t channel);
 /* Removes the oldest loose frame of the channel; false when there is none. */
 bool tw__outq_drop_oldest(tw__outq *queue, tw__pins *pins, uint64_t channel);
 
-/* Removes all loose frames (of one channel, 0: of all). Returns how many. */
+/* Removes all loose frames (of one channel, 0: of all), whose subscription ended.
+ * Returns how many. */
 uint32_t tw__outq_drop_frames(tw__outq *queue, tw__pins *pins,
                               uint64_t channel);
 

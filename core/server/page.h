@@ -2,8 +2,9 @@
  *
  * Mapped by the master before it forks, so that counters outlive a worker; a
  * server without a master has private ones. Only the slot's process writes its
- * own page (between two of them the master does); everybody reads. Plain aligned 64-bit stores are enough: a reader
- * may see one figure before another, never half a figure.
+ * own page (between two of them the master does); everybody reads. Plain
+ * aligned 64-bit stores are enough: a reader may see one figure before another,
+ * never half a figure.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef TW_SERVER_PAGE_H
@@ -11,6 +12,7 @@
 
 #include <stdint.h>
 
+#include "hub/fate.h"
 #include "tidewire/metrics.h"
 
 /* Upper bounds in microseconds of the histogram of turn times; the last bucket
@@ -23,6 +25,7 @@ enum { TW__TURN_BUCKETS = 14 };
 typedef struct tw__page {
     volatile uint64_t counters[TW_COUNTER_COUNT];
     volatile uint64_t gauges[TW_GAUGE_COUNT];
+    tw__fate_row fates[TW__FATE_ROWS]; /* deliveries by channel class */
     volatile uint64_t turn_buckets[TW__TURN_BUCKETS];
     volatile uint64_t turn_sum_us;
     volatile uint64_t turns;      /* ended turns of the loop, all incarnations */

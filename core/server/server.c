@@ -146,6 +146,7 @@ static int open_page(tw_server *server, const tw__place *place) {
 
 static void start_page(tw_server *server) {
     tw__page *page = server->page;
+    server->pins.rows = page->fates;
     page->started_ms = server->started_ms;
     page->incarnation = server->incarnation;
     page->pid = getpid();

@@ -109,6 +109,21 @@ static inline void tw__count(tw_server *server, tw_counter counter,
     server->page->counters[counter] += n;
 }
 
+/* The end of `n` deliveries of a class, or how many were intended. */
+static inline void tw__count_fate(tw_server *server, uint8_t row,
+                                  enum tw__fate fate, uint64_t n) {
+    static const tw_counter counters[TW__FATES] = {
+        [TW__INTENDED] = TW_COUNTER_INTENDED,
+        [TW__DELIVERED] = TW_COUNTER_DELIVERED,
+        [TW__CONFLATED] = TW_COUNTER_CONFLATED,
+        [TW__DROPPED] = TW_COUNTER_DROPPED,
+        [TW__EXPIRED] = TW_COUNTER_EXPIRED,
+        [TW__CLOSED] = TW_COUNTER_CLOSED_LOSS,
+    };
+    tw__count(server, counters[fate], n);
+    tw__fate_count(server->page->fates, row, fate, n);
+}
+
 static inline uint64_t tw__now(const tw_server *server) {
     return tw__loop_now(&server->loop);
 }

@@ -162,7 +162,7 @@ static void leave(tw_conn *conn, tw__conn_sub *sub) {
     tw__channel *channel = sub->sub.channel;
     if (sub->sub.index != TW__NOT_JOINED) {
         uint64_t owed = tw__channel_leave(&sub->sub);
-        tw__count(conn->server, TW_COUNTER_CLOSED_LOSS, owed);
+        tw__count_fate(conn->server, channel->class.row, TW__CLOSED, owed);
         tell_count(conn, channel);
     }
     if (sub->waiter != NULL) {

@@ -107,11 +107,19 @@ static const char *push_place(lua_State *L, const lua_Debug *ar) {
                     : lua_pushfstring(L, "%s: ", ar->short_src);
 }
 
+/* The library's own Lua: no place for a script's author to look at. */
+static bool is_library(const lua_Debug *ar) {
+    static const char file[] = "/tidewire/task.lua";
+    size_t len = strlen(ar->source), tail = sizeof file - 1;
+    return strcmp(ar->source, TWL_GLUE_NAME) == 0 ||
+           (len >= tail && strcmp(ar->source + len - tail, file) == 0);
+}
+
 const char *twl_push_where(lua_State *L, lua_State *from) {
     lua_Debug ar;
     for (int level = 0; lua_getstack(from, level, &ar); level++) {
         lua_getinfo(from, "Sl", &ar);
-        if (*ar.what != 'C' && strcmp(ar.source, TWL_GLUE_NAME) != 0) {
+        if (*ar.what != 'C' && !is_library(&ar)) {
             return push_place(L, &ar);
         }
     }

@@ -23,22 +23,30 @@ static bool has_caller(lua_State *L) {
 
 /* ---- what the message is about ------------------------------------------ */
 
-/* What stands in quotes, or else behind "tw.app: ". */
-static bool subject(const char *message, char word[MAX_WORD]) {
-    const char *begin = strchr(message, '\'');
-    const char *end = begin ? strchr(begin + 1, '\'') : NULL;
-    if (!end) {
-        begin = strstr(message, ": ");
-        begin = begin ? begin + 1 : message;
-        end = begin + 1 + strcspn(begin + 1, " :");
-    }
-    size_t len = (size_t)(end - begin - 1);
+static bool take(const char *begin, size_t len, char word[MAX_WORD]) {
     if (len == 0 || len >= MAX_WORD) {
         return false;
     }
-    memcpy(word, begin + 1, len);
+    memcpy(word, begin, len);
     word[len] = '\0';
     return true;
+}
+
+/* What a message like "tw.app: errors must be 'close' or 'ignore'" may be
+ * about, the likeliest first: what stands in quotes, the word behind the
+ * colon, the call. */
+static bool subject(const char *message, int nth, char word[MAX_WORD]) {
+    const char *quote = strchr(message, '\'');
+    const char *end = quote ? strchr(quote + 1, '\'') : NULL;
+    const char *colon = strstr(message, ": ");
+    switch (nth) {
+    case 0:
+        return end && take(quote + 1, (size_t)(end - quote - 1), word);
+    case 1:
+        return colon && take(colon + 2, strcspn(colon + 2, " :."), word);
+    default:
+        return colon && take(message, (size_t)(colon - message), word);
+    }
 }
 
 static bool is_inner(char c) {
@@ -96,8 +104,8 @@ static void file_of_hooks(lua_State *L, int table, char *file, size_t size) {
     }
 }
 
-/* Pushes "file:line: ", or "". */
-static void push_place(lua_State *L, const char *word, const char *only) {
+/* Pushes "file:line: "; false, and nothing is pushed, when there is none. */
+static bool push_place(lua_State *L, const char *word, const char *only) {
     twl_sources *sources = twl_gen_of(L)->sources;
     for (size_t i = 0; i < twl_sources_count(sources); i++) {
         const char *path = twl_sources_path(sources, i), *text;
@@ -110,10 +118,10 @@ static void push_place(lua_State *L, const char *word, const char *only) {
         int line = line_of(text, len, word);
         if (line) {
             lua_pushfstring(L, "%s:%d: ", path, line);
-            return;
+            return true;
         }
     }
-    lua_pushliteral(L, "");
+    return false;
 }
 
 int twl_place_call(lua_State *L, lua_CFunction check) {
@@ -138,9 +146,11 @@ int twl_place_call(lua_State *L, lua_CFunction check) {
     if (lua_istable(L, 1)) {
         file_of_hooks(L, 1, file, sizeof file);
     }
-    if (subject(message, word)) {
-        push_place(L, word, file);
-    } else {
+    bool is_found = false;
+    for (int nth = 0; nth < 3 && !is_found; nth++) {
+        is_found = subject(message, nth, word) && push_place(L, word, file);
+    }
+    if (!is_found) {
         lua_pushliteral(L, "");
     }
     lua_pushstring(L, message);

@@ -135,8 +135,15 @@ void twl_tasks_begin(tw_lua *lua) {
     }
 }
 
+/* On whose behalf the library's Lua calls. */
+static const char *name_of(lua_State *L, const char *otherwise) {
+    bool is_all = lua_type(L, 2) == LUA_TSTRING &&
+                  strcmp(lua_tostring(L, 2), "tw.all") == 0;
+    return is_all ? "tw.all" : otherwise;
+}
+
 int twl_task_spawn(lua_State *L) {
-    static const char what[] = "tw.spawn";
+    const char *what = name_of(L, "tw.spawn");
     twl_gen *gen = twl_gen_of(L);
     twl_arg_function(L, 1, what, "the task");
     twl_gen_check_live(L, what);
@@ -196,9 +203,7 @@ static void leave(twl_job *job) {
 }
 
 static int wait(lua_State *L) {
-    bool is_all = lua_type(L, 2) == LUA_TSTRING &&
-                  strcmp(lua_tostring(L, 2), "tw.all") == 0;
-    const char *what = is_all ? "tw.all" : "task:wait";
+    const char *what = name_of(L, "task:wait");
     twl_handle *handle = twl_handle_self(L, TWL_HANDLE_TASK, what);
     twl_task *task = handle->pointer;
     if (task->phase >= RETURNED) {

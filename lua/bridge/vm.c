@@ -298,9 +298,32 @@ int twl_vm_protect(twl_vm *vm, twl_protect_cb fn, void *arg) {
 
 /* --- collecting ------------------------------------------------------- */
 
+static int clamp(double value, int least, int most) {
+    return value < least ? least : value > most ? most : (int)value;
+}
+
+/* Near the limit LuaJIT's usual pace, a cycle for every doubling, would let the
+ * heap run into the pressure mark each time, and a full collection stops the
+ * world. So a cycle begins after a third of the room that is left, and goes
+ * over what lives in the time of another third; the mark is at three quarters.
+ */
+static void set_pace(lua_State *L, const twl_vm *vm) {
+    double live = (double)vm->used + 1;
+    double third =
+        vm->limit > vm->used ? (double)(vm->limit - vm->used) / 3 : 1;
+    lua_gc(L, LUA_GCSETPAUSE, clamp(100 + 100 * third / live, 105, 200));
+    lua_gc(L, LUA_GCSETSTEPMUL, clamp(150 * live / third, 200, 2000));
+}
+
 static void collect(lua_State *L, twl_stage *stage) {
     (void)stage;
+    twl_vm *vm = twl_vm_of(L);
     lua_gc(L, LUA_GCCOLLECT, 0);
+    if (!vm->is_dropped) {
+        set_pace(L, vm);
+        /* The collection has set its next beginning by the pace before. */
+        lua_gc(L, LUA_GCRESTART, -1);
+    }
 }
 
 void twl_vm_collect_all(twl_vm *vm) {

@@ -25,7 +25,7 @@ local function cancel(tasks, first, count)
     end
 end
 
----@param spawn fun(fn: function): tw.Task
+---@param spawn fun(fn: function, what: string?): tw.Task
 ---@param wait fun(task: tw.Task): boolean?, ...
 ---@return fun(...: function): ... all
 ---@return fun(task: tw.Task): ... task_wait
@@ -58,7 +58,7 @@ return function(spawn, wait)
             local fn = select(i, ...)
             tasks[i] = spawn(function()
                 return finish(i, pcall(fn))
-            end)
+            end, "tw.all")
         end
         for i = 1, count do
             local ok, first = wait(tasks[i], "tw.all")

@@ -30,6 +30,7 @@
 #include <tidewire/lua.h>
 
 enum { CLIENTS = 50, BURST = 16, WARM_UP = 40000, MAX_PAYLOAD = 125 };
+enum { LONG_NS = 20000000 };
 
 static const char plain[] = "0123456789abcdef0123456789abcdef"
                             "0123456789abcdef0123456789abcdef";
@@ -266,14 +267,18 @@ static uint32_t clock_cost(void) {
 
 static void report(bench *b) {
     double sum = 0;
+    size_t long_ones = 0;
     for (size_t i = 0; i < b->count; i++) {
         sum += b->times[i];
+        long_ones += b->times[i] > LONG_NS;
     }
     qsort(b->times, b->count, sizeof *b->times, compare);
     uint32_t own = clock_cost();
-    printf("%-8s %zu messages: median %u ns, mean %.0f ns, longest %.2f ms\n",
+    printf("%-8s %zu messages: median %u ns, mean %.0f ns, longest %.2f ms, "
+           "%zu over 20 ms\n",
            b->work, b->count, b->times[b->count / 2] - own,
-           sum / (double)b->count - own, b->times[b->count - 1] / 1e6);
+           sum / (double)b->count - own, b->times[b->count - 1] / 1e6,
+           long_ones);
 }
 
 int main(int argc, char **argv) {

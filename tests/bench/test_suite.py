@@ -44,6 +44,7 @@ def comparison(runs):
     settings |= {"server_core": 0, "generator_core": 1}
     machine = {"date": "2020-01-01", "cpu": "a CPU", "cores": 2}
     machine |= {"memory_gib": 4, "kernel": "6", "system": "Debian"}
+    machine |= {"congestion_control": "cubic"}
     figures = Figures(machine, settings)
     names = ("tidewire", "floor-merge", "bun", "gorilla", "nchan")
     figures.titles = {name: name.title() for name in names}

@@ -83,7 +83,21 @@ test("a worker that is killed costs its own connections and no delivery of the o
   await server.stop();
 });
 
-for (const [channel, code] of [["close:x", "closed with 1013"], ["new:x"], ["old:x"], ["conflate:x"]]) {
+/* What /metrics says of a class, over all slots. */
+async function fate(server, name, which) {
+  const lines = (await server.metrics()).split("\n").filter((line) => line.includes(`class="${name}",fate="${which}"}`));
+  return lines.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(" "))), 0);
+}
+
+const POLICIES = [
+  ["close", "closed", "closed with 1013"],
+  ["new", "dropped"],
+  ["old", "dropped"],
+  ["conflate", "conflated"],
+];
+
+for (const [policy, lost, code] of POLICIES) {
+  const channel = `${policy}:x`;
   test(`readers that do not read cost the others nothing on a channel of class ${channel}`, async () => {
     const server = await Server.start(SCRIPT, {
       workers: 3,
@@ -96,6 +110,8 @@ for (const [channel, code] of [["close:x", "closed with 1013"], ["new:x"], ["old
     if (code) {
       assert.match(report.stdout, new RegExp(`slow readers \\d+ ${code}`));
     }
+    assert.ok((await fate(server, `${policy}:*`, lost)) > 0, "nothing was given up: the readers were not slow");
+    assert.ok((await fate(server, `${policy}:*`, "delivered")) >= intended(report.stdout));
     await server.stop();
   });
 }

@@ -417,6 +417,21 @@ static inline void world_check(world *w) {
     }
 }
 
+/* The same by class: the rows add up to the whole. */
+static inline void world_check_classes(world *w) {
+    static const tw_counter counters[TW__FATES] = {
+        TW_COUNTER_INTENDED, TW_COUNTER_DELIVERED, TW_COUNTER_CONFLATED,
+        TW_COUNTER_DROPPED,  TW_COUNTER_EXPIRED,   TW_COUNTER_CLOSED_LOSS};
+    const tw__page *page = w->server->page;
+    for (int fate = 0; fate < TW__FATES; fate++) {
+        uint64_t sum = 0;
+        for (int row = 0; row < TW__FATE_ROWS; row++) {
+            sum += page->fates[row].counts[fate];
+        }
+        assert_int_equal(sum, page->counters[counters[fate]]);
+    }
+}
+
 static inline void world_turn(world *w) {
     tw__loop_run_once(tw__server_loop(w->server), 1);
     for (int i = 0; i < WORLD_CLIENTS; i++) {
@@ -425,6 +440,7 @@ static inline void world_turn(world *w) {
         }
     }
     world_check(w);
+    world_check_classes(w);
 }
 
 static inline void world_turns(world *w, int count) {

@@ -8,7 +8,7 @@ static int create(tw__classes **classes, const char *const *patterns,
         configs[i] =
             (tw_class_config){patterns[i], TW_SLOW_DROP_OLD, (uint32_t)i + 1};
     }
-    return tw__classes_create(classes, configs, count, bad);
+    return tw__classes_create(classes, configs, count, NULL, bad);
 }
 
 static uint32_t class_of(const tw__classes *classes, const char *name) {

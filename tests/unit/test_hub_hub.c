@@ -166,7 +166,7 @@ static tw__classes *classes_of(const char *pattern, uint32_t batch_ms) {
     tw_class_config config = {pattern, TW_SLOW_CONFLATE, batch_ms};
     tw__classes *classes;
     size_t bad;
-    assert_int_equal(tw__classes_create(&classes, &config, 1, &bad), 0);
+    assert_int_equal(tw__classes_create(&classes, &config, 1, NULL, &bad), 0);
     return classes;
 }
 

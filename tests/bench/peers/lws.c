@@ -8,6 +8,7 @@
  *
  * SPDX-License-Identifier: MIT */
 #include <libwebsockets.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -180,8 +181,7 @@ static int open_session(session *s, struct lws *wsi) {
             return -1;
         }
     }
-    const char *name =
-        lws_get_urlarg_by_name(wsi, "channel=", arg, sizeof arg);
+    const char *name = lws_get_urlarg_by_name(wsi, "channel=", arg, sizeof arg);
     s->channel = channel_of(name != NULL ? name : "bench");
     if (s->channel == NULL) {
         return -1;
@@ -262,6 +262,8 @@ int main(int argc, char **argv) {
     if (context == NULL) {
         context = create(port, 0);
     }
+    /* Its libuv loop has taken the signal over, and would only stop turning. */
+    signal(SIGTERM, SIG_DFL);
     while (context != NULL && lws_service(context, 0) >= 0) {
     }
     return 1; /* it is ended by a signal */

@@ -22,6 +22,12 @@ def memory_gib():
     return round(kilobytes / 1024 / 1024)
 
 
+def congestion_control():
+    """It paces sends, even on loopback, so it belongs to the figures."""
+    path = Path("/proc/sys/net/ipv4/tcp_congestion_control")
+    return path.read_text().strip() if path.exists() else "unknown"
+
+
 def system():
     release = Path("/etc/os-release")
     for line in release.read_text().splitlines() if release.exists() else []:
@@ -37,6 +43,7 @@ def describe():
         "memory_gib": memory_gib(),
         "kernel": platform.release(),
         "system": system(),
+        "congestion_control": congestion_control(),
         "descriptors": FDS,
         "date": datetime.date.today().isoformat(),
     }

@@ -73,7 +73,8 @@ class Page:
         return (
             f"Measured on {machine['date']}: {machine['cpu']}, {machine['cores']} "
             f"cores, {machine['memory_gib']} GiB, Linux {machine['kernel']}, "
-            f"{machine['system']}. {versions}.\n\n"
+            f"{machine['system']}, TCP {machine['congestion_control']}. "
+            f"{versions}.\n\n"
             f"Server pinned to core {settings['server_core']}, generator to core "
             f"{settings['generator_core']}; {settings['rounds']} rounds, all servers "
             f"in each, {settings['seconds']:g} s measured after {settings['warmup']:g} s "

@@ -76,6 +76,8 @@ def dot(x, y, colour, title):
 
 
 def legend(series):
+    if len(series) < 2:
+        return []
     x, parts = LEFT, []
     for index, name in enumerate(series):
         parts.append(dot(x, 46, COLOURS[index % len(COLOURS)], name))

@@ -65,15 +65,20 @@ class Server:
     folder: Path
 
     def stop(self):
-        """Ends its process group, which is its own."""
-        for number, patience in ((signal.SIGTERM, STOP_S), (signal.SIGKILL, STOP_S)):
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self.process.pid, number)
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self.process.wait(patience)
-                break
+        """Ends its process group, which is its own; also when a second
+        interrupt comes meanwhile."""
+        try:
+            self.signal(signal.SIGTERM)
+            self.process.wait(STOP_S)
+        except subprocess.TimeoutExpired:
+            pass
+        finally:
+            self.signal(signal.SIGKILL)  # and children left behind
+            self.process.wait()
+
+    def signal(self, number):
         with contextlib.suppress(ProcessLookupError):
-            os.killpg(self.process.pid, signal.SIGKILL)  # children left behind
+            os.killpg(self.process.pid, number)
 
 
 def wait_until_listening(peer, server, log):
@@ -115,7 +120,8 @@ def serving(peer, core):
 def generator(settings, work, server):
     argv = [settings.program, "bench", work.mode, "--json"]
     argv += ["--url", f"ws://127.0.0.1:{server.port}{work.path or '/'}"]
-    argv += ["--server-pid", server.process.pid, "--seconds", settings.seconds]
+    argv += ["--server-pid", server.process.pid]
+    argv += ["--seconds", settings.seconds * work.times]
     if work.mode != "idle":
         argv += ["--warmup", settings.warmup]
     if work.mode in ("fanout", "idle"):
@@ -161,7 +167,8 @@ def measure(settings, work, peer):
         )
         try:
             took = reload_in_the_middle(settings, server) if work.reload else None
-            report = read_report(process, settings.seconds + settings.warmup)
+            phases = settings.seconds * work.times + settings.warmup
+            report = read_report(process, phases)
         finally:
             if process.poll() is None:
                 process.terminate()
