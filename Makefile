@@ -11,7 +11,7 @@ RELEASE = build/release
 PROGRAM = $(RELEASE)/tidewire
 PREFIX ?= /usr/local
 
-.PHONY: all build run test test-asan bench install clean deps test-deps help
+.PHONY: all build run test test-asan bench bench-peers install clean deps test-deps help
 
 all: build
 
@@ -34,6 +34,9 @@ test-asan: test-deps tests/node_modules/.package-lock.json build/asan/build.ninj
 
 bench: build ## CPU per message and bytes per connection, against a bare sender
 	@tests/bench/run.sh $(PROGRAM) $(ARGS)
+
+bench-peers: build ## the same work against other servers; long, see ARGS=--help
+	@tests/bench/compare.py $(PROGRAM) $(ARGS)
 
 install: build ## installs below PREFIX, /usr/local by default
 	@cmake --install $(RELEASE) --prefix $(PREFIX)

@@ -86,8 +86,8 @@ static void an_unknown_mode_names_the_nearest(void **state) {
     assert_wrong("fan-out", "unknown mode 'fan-out', did you mean 'fanout'?");
     assert_wrong("ecko --size 5", "unknown mode 'ecko', did you mean 'echo'?");
     assert_wrong("xyzzyplugh",
-                 "unknown mode 'xyzzyplugh'; echo, fanout, idle, churn");
-    assert_wrong("", "a mode is missing: echo, fanout, idle, churn");
+                 "unknown mode 'xyzzyplugh'; echo, fanout, idle, rooms, churn");
+    assert_wrong("", "a mode is missing: echo, fanout, idle, rooms, churn");
 }
 
 static void an_option_of_another_mode_is_told_as_such(void **state) {
@@ -131,6 +131,20 @@ static void combinations_are_checked(void **state) {
                  "--rate and --in-flight exclude each other");
 }
 
+static void rooms_times_members_are_the_connections(void **state) {
+    (void)state;
+    assert_true(parse("rooms"));
+    assert_int_equal(options.connections, 1000);
+    assert_string_equal(options.sub_path, "/room");
+    assert_true(parse("rooms --rooms 9000 --members 2 --path /r"));
+    assert_int_equal(options.connections, 18000);
+    assert_string_equal(options.pub_path, "/r");
+    assert_wrong("rooms --members 1",
+                 "--members 1: wanted a number from 2 to 10000");
+    assert_wrong("rooms --rooms 1000 --members 1001",
+                 "--rooms times --members is over 1000000");
+}
+
 static void help_needs_nothing_else(void **state) {
     (void)state;
     assert_true(parse("--help"));
@@ -168,6 +182,7 @@ int main(void) {
         cmocka_unit_test(an_option_of_another_mode_is_told_as_such),
         cmocka_unit_test(values_are_checked),
         cmocka_unit_test(combinations_are_checked),
+        cmocka_unit_test(rooms_times_members_are_the_connections),
         cmocka_unit_test(help_needs_nothing_else),
         cmocka_unit_test(usage_lists_every_option_of_its_mode_and_no_other),
     };

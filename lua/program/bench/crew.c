@@ -56,6 +56,8 @@ static const tw__bench_mode *mode_of(tw__bench_kind kind) {
         return &tw__bench_echo;
     case TW__BENCH_FANOUT:
         return &tw__bench_fanout;
+    case TW__BENCH_ROOMS:
+        return &tw__bench_rooms;
     case TW__BENCH_IDLE:
         return &tw__bench_idle;
     case TW__BENCH_CHURN:
@@ -301,7 +303,9 @@ static int lead(crew *c) {
     if (open_all(c, &before) != 0) {
         return -1;
     }
-    if (c->options->kind == TW__BENCH_FANOUT && wait_joined(c) != 0) {
+    bool is_joined = c->options->kind == TW__BENCH_FANOUT ||
+                     c->options->kind == TW__BENCH_ROOMS;
+    if (is_joined && wait_joined(c) != 0) {
         return -1;
     }
     pass(c, c->options->settle);

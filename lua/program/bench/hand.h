@@ -39,6 +39,7 @@ typedef struct tw__bench_mode {
 
 extern const tw__bench_mode tw__bench_echo;
 extern const tw__bench_mode tw__bench_fanout;
+extern const tw__bench_mode tw__bench_rooms;
 extern const tw__bench_mode tw__bench_idle;
 extern const tw__bench_mode tw__bench_churn;
 

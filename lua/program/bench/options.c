@@ -10,12 +10,15 @@
 #include "payload.h"
 
 #define ALL                                                                    \
-    (TW__BENCH_ECHO | TW__BENCH_FANOUT | TW__BENCH_IDLE | TW__BENCH_CHURN)
-#define LOADED (TW__BENCH_ECHO | TW__BENCH_FANOUT | TW__BENCH_CHURN)
-#define SAYING (TW__BENCH_ECHO | TW__BENCH_FANOUT)
+    (TW__BENCH_ECHO | TW__BENCH_FANOUT | TW__BENCH_ROOMS | TW__BENCH_IDLE |    \
+     TW__BENCH_CHURN)
+#define PUBLISHING (TW__BENCH_FANOUT | TW__BENCH_ROOMS)
+#define LOADED (TW__BENCH_ECHO | PUBLISHING | TW__BENCH_CHURN)
+#define SAYING (TW__BENCH_ECHO | PUBLISHING)
 
 /* A million connections in 64 processes is more than one machine holds. */
 #define CONNECTIONS_MAX 1000000
+#define ROOM_MAX 10000 /* each pair of members has an account */
 #define SIZE_MAX_BYTES (8 << 20)
 
 typedef enum type { NUMBER, SECONDS, RATE, TEXT, FLAG } type;
@@ -39,6 +42,10 @@ static const spec specs[] = {
      AT(connections), 1, CONNECTIONS_MAX, "100", "open at the same time"},
     {"subscribers", NUMBER, TW__BENCH_FANOUT, AT(connections), 1,
      CONNECTIONS_MAX, "1000", "connections that receive"},
+    {"rooms", NUMBER, TW__BENCH_ROOMS, AT(rooms), 1, CONNECTIONS_MAX, "100",
+     "channels, each with members of its own"},
+    {"members", NUMBER, TW__BENCH_ROOMS, AT(members), 2, ROOM_MAX, "10",
+     "connections in a room, all of them talking"},
     {"publishers", NUMBER, TW__BENCH_FANOUT, AT(publishers), 1,
      TW__BENCH_PUBLISHERS_MAX, "1", "connections that publish"},
     {"in-flight", NUMBER, SAYING, AT(in_flight), 1, 65536, "1",
@@ -53,19 +60,21 @@ static const spec specs[] = {
     {"seconds", SECONDS, ALL, AT(seconds), 0, 1000000, "5", "to measure"},
     {"warmup", SECONDS, LOADED, AT(warmup), 0, 100000, "1",
      "of the same load before measuring"},
-    {"settle", SECONDS, TW__BENCH_FANOUT | TW__BENCH_IDLE, AT(settle), 0,
-     100000, "0.5", "of silence before memory is looked at"},
+    {"settle", SECONDS, PUBLISHING | TW__BENCH_IDLE, AT(settle), 0, 100000,
+     "0.5", "of silence before memory is looked at"},
     {"drain", SECONDS, SAYING, AT(drain), 0, 100000, "5",
      "without any arrival, at the end, until what is missing is lost"},
     {"sub-path", TEXT, TW__BENCH_FANOUT, AT(sub_path), 0, 0, "/sub",
      "path of subscribers, behind the URL's"},
+    {"path", TEXT, TW__BENCH_ROOMS, AT(sub_path), 0, 0, "/room",
+     "path of members, behind the URL's; gets ?channel="},
     {"pub-path", TEXT, TW__BENCH_FANOUT, AT(pub_path), 0, 0, "/pub",
      "path of publishers"},
     {"channel", TEXT, TW__BENCH_FANOUT, AT(channel), 0, 0, NULL,
      "passed to both paths as ?channel="},
-    {"ledger", FLAG, TW__BENCH_FANOUT, AT(ledger), 0, 0, NULL,
+    {"ledger", FLAG, PUBLISHING, AT(ledger), 0, 0, NULL,
      "print what became of the publications, receiver by receiver"},
-    {"allow-loss", FLAG, TW__BENCH_FANOUT, AT(allow_loss), 0, 0, NULL,
+    {"allow-loss", FLAG, PUBLISHING, AT(allow_loss), 0, 0, NULL,
      "deliveries may be lost"},
     {"allow-disconnect", FLAG, ALL, AT(allow_disconnect), 0, 0, NULL,
      "connections may be lost, and what they would have received"},
@@ -101,6 +110,7 @@ static const struct {
     {"echo", TW__BENCH_ECHO, "round trips through a server that echoes"},
     {"fanout", TW__BENCH_FANOUT, "publications to many subscribers"},
     {"idle", TW__BENCH_IDLE, "open connections and hold them"},
+    {"rooms", TW__BENCH_ROOMS, "many rooms in which everybody talks"},
     {"churn", TW__BENCH_CHURN, "connect and close, over and over"},
 };
 
@@ -151,7 +161,8 @@ static bool unknown_kind(const char *name, char *why, size_t size) {
         consider(name, kinds[i].name, &best, &d);
     }
     snprintf(why, size, "unknown mode '%s'%s%s%s", name,
-             best != NULL ? ", did you mean '" : "; echo, fanout, idle, churn",
+             best != NULL ? ", did you mean '"
+                          : "; echo, fanout, idle, rooms, churn",
              best != NULL ? best : "", best != NULL ? "'?" : "");
     return false;
 }
@@ -276,7 +287,21 @@ static bool parse_one(tw__bench_options *options, int argc, char **argv,
     return set(options, s, value) || wrong_value(s, value, why, size);
 }
 
-static bool check(const tw__bench_options *options, char *why, size_t size) {
+static bool check_rooms(tw__bench_options *options, char *why, size_t size) {
+    if (options->rooms * options->members > CONNECTIONS_MAX) {
+        snprintf(why, size, "--rooms times --members is over %d",
+                 CONNECTIONS_MAX);
+        return false;
+    }
+    options->connections = options->rooms * options->members;
+    options->pub_path = options->sub_path;
+    return true;
+}
+
+static bool check(tw__bench_options *options, char *why, size_t size) {
+    if (options->kind == TW__BENCH_ROOMS) {
+        return check_rooms(options, why, size);
+    }
     if (options->kind != TW__BENCH_FANOUT) {
         return true;
     }
@@ -295,7 +320,8 @@ bool tw__bench_options_parse(tw__bench_options *options, int argc, char **argv,
                              char *why, size_t why_size) {
     memset(options, 0, sizeof *options);
     if (argc < 1) {
-        snprintf(why, why_size, "a mode is missing: echo, fanout, idle, churn");
+        snprintf(why, why_size,
+                 "a mode is missing: echo, fanout, idle, rooms, churn");
         return false;
     }
     if (strcmp(argv[0], "--help") == 0 || strcmp(argv[0], "-h") == 0) {

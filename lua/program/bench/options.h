@@ -12,7 +12,8 @@ typedef enum tw__bench_kind {
     TW__BENCH_ECHO = 1,
     TW__BENCH_FANOUT = 2,
     TW__BENCH_IDLE = 4,
-    TW__BENCH_CHURN = 8
+    TW__BENCH_CHURN = 8,
+    TW__BENCH_ROOMS = 16
 } tw__bench_kind;
 
 /* Texts point into argv. A number that was not given has its default. */
@@ -22,7 +23,8 @@ typedef struct tw__bench_options {
     const char *sub_path, *pub_path, *channel;
     const char *pid, *cpu; /* lists; NULL when not given */
     uint64_t server_pid;   /* 0 when not given */
-    uint64_t connections;  /* of fanout: its subscribers */
+    uint64_t connections;  /* of fanout: its subscribers; of rooms: all */
+    uint64_t rooms, members;
     uint64_t publishers;
     uint64_t in_flight;
     uint64_t size;

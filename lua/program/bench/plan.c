@@ -46,8 +46,9 @@ int tw__bench_plan_hands(const tw__bench_options *options, uint32_t *hands,
         return -1;
     }
     /* One without a connection would have nothing to do. */
-    *hands =
-        (uint32_t)(count < options->connections ? count : options->connections);
+    uint64_t most = options->kind == TW__BENCH_ROOMS ? options->rooms
+                                                     : options->connections;
+    *hands = (uint32_t)(count < most ? count : most);
     return 0;
 }
 

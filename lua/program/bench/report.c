@@ -8,6 +8,7 @@ static const char *unit_of(tw__bench_kind kind) {
     case TW__BENCH_ECHO:
         return "round trip";
     case TW__BENCH_FANOUT:
+    case TW__BENCH_ROOMS:
         return "delivery";
     case TW__BENCH_IDLE:
         return "message";
@@ -22,6 +23,7 @@ static const char *units_of(tw__bench_kind kind) {
     case TW__BENCH_ECHO:
         return "round trips";
     case TW__BENCH_FANOUT:
+    case TW__BENCH_ROOMS:
         return "deliveries";
     case TW__BENCH_IDLE:
         return "messages";
@@ -62,6 +64,10 @@ static void text_head(FILE *out, const tw__bench_options *o,
         } else {
             fprintf(out, "%llu in flight", (LARGE)o->in_flight);
         }
+    } else if (o->kind == TW__BENCH_ROOMS) {
+        fprintf(out, "  %llu rooms of %llu, %llu B, %llu in flight",
+                (LARGE)o->rooms, (LARGE)o->members, (LARGE)o->size,
+                (LARGE)o->in_flight);
     } else {
         fprintf(out, "  %llu connections", (LARGE)o->connections);
     }
