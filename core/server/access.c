@@ -165,12 +165,11 @@ void *tw_conn_data(const tw_conn *conn) {
 static bool has_room(const tw_conn *conn, size_t len) {
     const tw__outq *queue = conn->out;
     return queue == NULL || queue->reply_bytes == 0 ||
-           queue->reply_bytes + len <=
-               conn->server->config.reply_budget_bytes;
+           queue->reply_bytes + len <= conn->server->config.reply_budget_bytes;
 }
 
 static inline int queue_message(tw_conn *conn, const void *data, size_t len,
-                         bool binary) {
+                                bool binary) {
     tw_server *server = conn->server;
     if (!has_room(conn, len) && !(conn->flags & TW__WANT_WRITE)) {
         tw__conn_flush(conn);

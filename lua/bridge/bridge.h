@@ -92,7 +92,7 @@ struct twl_gen {
     twl_link apps;      /* every tw.app{} */
     twl_link tables;    /* every tw.routes{} */
     twl_routes *routes; /* what the script returned */
-    tw_routes *table;   /* the same, ready for the server; NULL once it is used */
+    tw_routes *table; /* the same, ready for the server; NULL once it is used */
     tw_class_config *classes;
     size_t class_count;
 
@@ -101,7 +101,9 @@ struct twl_gen {
     twl_link spawned; /* tasks that wait for their turn */
     twl_link tasks;   /* tasks that have begun and are not over */
     twl_link states;  /* of connections, see state.h */
-    struct twl_conn_kept *conns; /* NULL before the first, see conn.h */
+
+    /* Kept handles, see conn.h; NULL before the first. */
+    struct twl_conn_kept *conns;
 };
 
 /* The generation that `L` belongs to. */

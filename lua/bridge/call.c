@@ -1,8 +1,8 @@
 /* The doorway. A call is a coroutine from the pool; arguments and results
  * cross on the main thread's stack, inside a protected stage, so that an
- * allocation that fails there is an error of the call and not a panic. Arguments
- * that need no allocation (twl_spec.put) go onto the coroutine at once: entering
- * the stage costs as much as entering the coroutine.
+ * allocation that fails there is an error of the call and not a panic.
+ * Arguments that need no allocation (twl_spec.put) go onto the coroutine at
+ * once: entering the stage costs as much as entering the coroutine.
  *
  * Whatever way a call ends, has_fault decides first: a script may have caught
  * the end of its budget or the memory limit and returned before the next

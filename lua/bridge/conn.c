@@ -229,11 +229,10 @@ static void push_methods(lua_State *L) {
 
 /* In Lua, because the compiler sees through it: a method costs what it costs in
  * any object of a script's. */
-static const char INDEX[] =
-    "local methods, field = ...\n"
-    "return function(conn, name)\n"
-    "  return methods[name] or field(conn, name)\n"
-    "end\n";
+static const char INDEX[] = "local methods, field = ...\n"
+                            "return function(conn, name)\n"
+                            "  return methods[name] or field(conn, name)\n"
+                            "end\n";
 
 static void push_index(lua_State *L) {
     if (luaL_loadbuffer(L, INDEX, sizeof INDEX - 1, TWL_GLUE_NAME) != 0) {

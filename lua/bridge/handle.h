@@ -3,8 +3,8 @@
  * Every handle begins with an address of ours and its type, so that recognising
  * one costs two comparisons. Scripts cannot make userdata of their own (no
  * newproxy), and what else is a userdata in a VM of ours begins with a pointer
- * as well, never with bytes of a script's. The plain ones hold just a pointer to
- * something of the bridge's.
+ * as well, never with bytes of a script's. The plain ones hold just a pointer
+ * to something of the bridge's.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef TWL_HANDLE_H

@@ -45,9 +45,8 @@ const tw_msg *twl_msg_at(lua_State *L, const tw_lua *lua, int index, int type,
         const void *token = lua_touserdata(L, index);
         return token ? message_of(L, lua, token, what) : NULL;
     }
-    twl_handle *kept = type == LUA_TUSERDATA
-                           ? twl_handle_get(L, index, TWL_HANDLE_MSG)
-                           : NULL;
+    twl_handle *kept =
+        type == LUA_TUSERDATA ? twl_handle_get(L, index, TWL_HANDLE_MSG) : NULL;
     return kept ? &((kept_handle *)kept)->msg : NULL;
 }
 

@@ -304,15 +304,16 @@ static int clamp(double value, int least, int most) {
 
 /* Near the limit LuaJIT's usual pace, a cycle for every doubling, would let the
  * heap run into the pressure mark each time, and a full collection stops the
- * world. So a cycle begins after a third of the room that is left, and goes
- * over what lives in the time of another third; the mark is at three quarters.
+ * world. So a cycle begins after a fifth of the room that is left, and is over
+ * what lives within another fifth. It leaves what became garbage meanwhile, and
+ * the next one begins as much later: still before the mark, at three quarters.
  */
 static void set_pace(lua_State *L, const twl_vm *vm) {
     double live = (double)vm->used + 1;
-    double third =
-        vm->limit > vm->used ? (double)(vm->limit - vm->used) / 3 : 1;
-    lua_gc(L, LUA_GCSETPAUSE, clamp(100 + 100 * third / live, 105, 200));
-    lua_gc(L, LUA_GCSETSTEPMUL, clamp(150 * live / third, 200, 2000));
+    double fifth =
+        vm->limit > vm->used ? (double)(vm->limit - vm->used) / 5 : 1;
+    lua_gc(L, LUA_GCSETPAUSE, clamp(100 + 100 * fifth / live, 105, 200));
+    lua_gc(L, LUA_GCSETSTEPMUL, clamp(150 * live / fifth, 200, 2000));
 }
 
 static void collect(lua_State *L, twl_stage *stage) {

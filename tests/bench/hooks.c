@@ -289,8 +289,7 @@ int main(int argc, char **argv) {
     if (strcmp(b.work, "kept") == 0) {
         measure = CLOCK_THREAD_CPUTIME_ID;
     }
-    bool is_json =
-        strcmp(b.work, "json") == 0 || strcmp(b.work, "kept") == 0;
+    bool is_json = strcmp(b.work, "json") == 0 || strcmp(b.work, "kept") == 0;
     make_burst(is_json ? json : plain);
     start(&b);
     const char *address = tw_server_address(b.server, 0).data;
