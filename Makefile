@@ -26,11 +26,11 @@ run: build ## starts the server with the chat room and the dashboard
 
 test: test-deps tests/node_modules/.package-lock.json build build/test/build.ninja ## builds and passes all tests
 	@cmake --build build/test
-	@cd build/test && ctest --output-on-failure $(TESTS)
+	@cd build/test && ctest -j$$(nproc) --output-on-failure $(TESTS)
 
 test-asan: test-deps tests/node_modules/.package-lock.json build/asan/build.ninja ## the same under ASan and UBSan
 	@cmake --build build/asan
-	@cd build/asan && ctest --output-on-failure $(TESTS)
+	@cd build/asan && ctest -j$$(nproc) --output-on-failure $(TESTS)
 
 bench: build ## CPU per message and bytes per connection, against a bare sender
 	@tests/bench/run.sh $(PROGRAM) $(ARGS)

@@ -121,6 +121,7 @@ process.on("exit", () => running.forEach((child) => child.kill("SIGKILL")));
 export class Server {
   log = "";
   #child;
+  #gone;
   #folder = mkdtempSync(join(tmpdir(), "tw-"));
 
   /* Starts `script` and waits until all of it is ready. `settings` is what a
@@ -138,10 +139,13 @@ export class Server {
       stdio: ["ignore", "pipe", "pipe"],
     });
     running.add(server.#child);
+    /* A test that failed must not be kept from ending by what it left. */
+    server.#child.unref();
     for (const stream of [server.#child.stdout, server.#child.stderr]) {
       stream.setEncoding("utf8").on("data", (text) => (server.log += text));
+      stream.unref();
     }
-    server.gone = once(server.#child, "close").then(([code, signal]) => {
+    server.#gone = once(server.#child, "close").then(([code, signal]) => {
       running.delete(server.#child);
       return { code, signal };
     });
@@ -222,8 +226,13 @@ export class Server {
     return this.ask("/api/reload", "POST");
   }
 
+  /* { code, signal } of its end. */
+  get gone() {
+    return within("the server's end", this.#gone, patience(20_000));
+  }
+
   async #cleanUp() {
-    await within("the server's end", this.gone);
+    await this.gone;
     rmSync(this.#folder, { recursive: true, force: true });
     const output = process.env.TW_TEST_OUTPUT;
     if (output) {
@@ -248,7 +257,7 @@ export class Server {
 
   /* Waits for an end that somebody else asked for. */
   async ended(code = 0) {
-    const end = await within("the server's end", this.gone, patience(20_000));
+    const end = await this.gone;
     await this.#cleanUp();
     assert.equal(end.code, code, this.log.slice(-8000));
   }

@@ -32,6 +32,7 @@ export class Socket {
       socket.#end(socket.error);
     });
     await within("a connection", once(net, "connect"));
+    net.unref(); // what a failed test leaves open keeps nobody
     return socket;
   }
 
