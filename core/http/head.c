@@ -205,8 +205,10 @@ static tw__http_error build(building *b, char *text, size_t len) {
     bool is_same = authority.len == 0 ||
                    tw__http_same(authority.data, authority.len,
                                  request->host.data, request->host.len);
-    return error.status != 0 || is_same ? error
-                                        : bad("target and Host differ");
+    if (error.status == 0 && !is_same) {
+        error = bad("target and Host differ");
+    }
+    return error;
 }
 
 tw__http_error tw__http_head_parse(const char *head, size_t len, size_t lines,

@@ -5,8 +5,9 @@
  * connection by the number that is never used again, so one that outlives its
  * connection answers nil, "closed".
  *
- * The connections heard of last have their handles kept (TWL_CONNS_KEPT a
- * generation), so that the hook of a busy one allocates nothing.
+ * Those that sent the last messages have their handles kept (TWL_CONNS_KEPT a
+ * generation), so that the hook of a busy one allocates nothing. One that only
+ * listens has its handle while one of its hooks runs.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef TWL_CONN_H
@@ -33,7 +34,11 @@ typedef struct twl_conn_kept {
 /* Pushes the handle of the connection. */
 void twl_conn_push(lua_State *L, tw_conn *conn, uint64_t number);
 
-/* The same when its handle is kept: neither raises nor allocates. False, and
+/* Keeps the handle on top, which stays there, until its place is needed or the
+ * connection goes. May raise. */
+void twl_conn_keep(lua_State *L, uint64_t number);
+
+/* Pushes the handle when it is kept: neither raises nor allocates. False, and
  * nothing pushed, when it is not. */
 bool twl_conn_put(lua_State *L, const twl_gen *gen, uint64_t number);
 

@@ -1,7 +1,8 @@
 /* How a connection gets its handle. There are two ways to it: the places of
- * the connections heard of last, addressed by the low bits of the number, which
- * are the connection's index in the server's slab and so do not collide before
- * there are more connections than places; and for all others the weak table.
+ * the connections that sent last, addressed by the low bits of the number,
+ * which are the connection's index in the server's slab and so do not collide
+ * before there are more connections than places; and for all others the weak
+ * table.
  *
  * SPDX-License-Identifier: MIT */
 #include <lauxlib.h>
@@ -27,8 +28,8 @@ bool twl_conn_put(lua_State *L, const twl_gen *gen, uint64_t number) {
     return true;
 }
 
-/* Keeps the handle on top, which stays there. Without memory it is not kept. */
-static void keep(lua_State *L, uint64_t number) {
+/* Without memory it is not kept. */
+void twl_conn_keep(lua_State *L, uint64_t number) {
     twl_gen *gen = twl_gen_of(L);
     if (!gen->conns) {
         gen->conns = twl_zalloc(TWL_CONNS_KEPT * sizeof *gen->conns);
@@ -87,7 +88,6 @@ void twl_conn_push(lua_State *L, tw_conn *conn, uint64_t number) {
         lua_rawset(L, -4);
     }
     lua_remove(L, -2);
-    keep(L, number);
 }
 
 tw_conn *twl_conn_resolve(const tw_lua *lua, const twl_conn_handle *handle) {

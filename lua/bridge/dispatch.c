@@ -32,6 +32,7 @@ static int push_open(lua_State *L, void *arg) {
 static int push_message(lua_State *L, void *arg) {
     twl_job *job = arg;
     twl_conn_push(L, job->conn, job->handle);
+    twl_conn_keep(L, job->handle);
     twl_msg_push(L, job);
     return 2;
 }

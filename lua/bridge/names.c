@@ -85,21 +85,29 @@ int twl_names_raise(lua_State *L, const char *what, const char *kind,
                      word);
 }
 
+int twl_names_next(lua_State *L, int index, const char *what, const char *kind,
+                   const twl_name *names) {
+    if (!lua_next(L, index)) {
+        return -1;
+    }
+    if (lua_type(L, -2) != LUA_TSTRING) {
+        twl_raise(L, "%s: a %s is named by a string, not by a %s", what, kind,
+                  lua_typename(L, lua_type(L, -2)));
+        return -1;
+    }
+    const char *word = lua_tostring(L, -2);
+    const twl_name *found = twl_names_find(names, word);
+    if (!found || found->is_reserved) {
+        twl_names_raise(L, what, kind, names, word);
+        return -1;
+    }
+    return (int)(found - names);
+}
+
 void twl_names_check(lua_State *L, int index, const char *what,
                      const char *kind, const twl_name *names) {
     lua_pushnil(L);
-    while (lua_next(L, index)) {
+    while (twl_names_next(L, index, what, kind, names) >= 0) {
         lua_pop(L, 1);
-        if (lua_type(L, -1) != LUA_TSTRING) {
-            twl_raise(L, "%s: a %s is named by a string, not by a %s", what,
-                      kind, lua_typename(L, lua_type(L, -1)));
-            return;
-        }
-        const char *word = lua_tostring(L, -1);
-        const twl_name *found = twl_names_find(names, word);
-        if (!found || found->is_reserved) {
-            twl_names_raise(L, what, kind, names, word);
-            return;
-        }
     }
 }

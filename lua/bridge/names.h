@@ -29,6 +29,12 @@ const char *twl_names_nearest(const twl_name *names, const char *word);
 int twl_names_raise(lua_State *L, const char *what, const char *kind,
                     const twl_name *names, const char *word);
 
+/* A step of lua_next through the table at `index`, the key before on top: the
+ * name's place in `names`, its value on top of the key; -1 at the end. Raises
+ * as below. */
+int twl_names_next(lua_State *L, int index, const char *what, const char *kind,
+                   const twl_name *names);
+
 /* Raises unless every key of the table at `index` is a known name that is not
  * reserved. `index` is absolute. */
 void twl_names_check(lua_State *L, int index, const char *what,

@@ -22,6 +22,14 @@ tw_str twl_arg_string(lua_State *L, int index, const char *what,
     return text;
 }
 
+bool twl_arg_bool(lua_State *L, int index, const char *what, const char *name) {
+    if (!lua_isboolean(L, index)) {
+        twl_raise(L, "%s: %s must be true or false, not %s", what, name,
+                  type_at(L, index));
+    }
+    return lua_toboolean(L, index);
+}
+
 double twl_arg_number(lua_State *L, int index, const char *what,
                       const char *name, double min, double max) {
     double value = lua_tonumber(L, index);
@@ -43,14 +51,21 @@ void twl_arg_function(lua_State *L, int index, const char *what,
     }
 }
 
-bool twl_arg_options(lua_State *L, int index, const char *what,
-                     const twl_name *names) {
+bool twl_arg_table(lua_State *L, int index, const char *what) {
     if (lua_isnoneornil(L, index)) {
         return false;
     }
     if (!lua_istable(L, index)) {
         twl_raise(L, "%s: options must be a table, not %s", what,
                   type_at(L, index));
+    }
+    return true;
+}
+
+bool twl_arg_options(lua_State *L, int index, const char *what,
+                     const twl_name *names) {
+    if (!twl_arg_table(L, index, what)) {
+        return false;
     }
     twl_names_check(L, index, what, "option", names);
     return true;
@@ -81,11 +96,7 @@ bool twl_opt_bool(lua_State *L, int index, const char *what, const char *name,
     if (!field(L, index, name)) {
         return false;
     }
-    if (!lua_isboolean(L, -1)) {
-        twl_raise(L, "%s: %s must be true or false, not %s", what, name,
-                  type_at(L, -1));
-    }
-    *out = lua_toboolean(L, -1);
+    *out = twl_arg_bool(L, lua_gettop(L), what, name);
     lua_pop(L, 1);
     return true;
 }

@@ -18,6 +18,8 @@
 tw_str twl_arg_string(lua_State *L, int index, const char *what,
                       const char *name);
 
+bool twl_arg_bool(lua_State *L, int index, const char *what, const char *name);
+
 /* A number within the bounds, not NaN. */
 double twl_arg_number(lua_State *L, int index, const char *what,
                       const char *name, double min, double max);
@@ -25,8 +27,10 @@ double twl_arg_number(lua_State *L, int index, const char *what,
 void twl_arg_function(lua_State *L, int index, const char *what,
                       const char *name);
 
-/* False when the argument is absent or nil; otherwise it is a table and all of
- * its keys are among `names`. */
+/* False when the argument is absent or nil; otherwise it is a table. */
+bool twl_arg_table(lua_State *L, int index, const char *what);
+
+/* The same, and all of its keys are among `names`. */
 bool twl_arg_options(lua_State *L, int index, const char *what,
                      const twl_name *names);
 

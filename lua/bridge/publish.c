@@ -12,6 +12,9 @@
 #include "names.h"
 #include "opts.h"
 
+/* The places of those that are there. */
+enum { BINARY, EXCEPT, KEY, TTL };
+
 static const twl_name options[] = {
     {"binary", false}, {"except", false}, {"key", false},    {"ttl", false},
     {"id", true},      {"wait", true},    {"history", true}, {"priority", true},
@@ -31,22 +34,41 @@ static tw_str channel_arg(lua_State *L, int index, const char *what) {
     return channel;
 }
 
+static void read_option(lua_State *L, int option, const char *what,
+                        tw_publish_options *out) {
+    int value = lua_gettop(L);
+    uint64_t ms;
+    switch (option) {
+    case BINARY:
+        out->binary = twl_arg_bool(L, value, what, "binary");
+        break;
+    case EXCEPT:
+        out->except = twl_conn_at(L, value, "tw.publish: except");
+        break;
+    case KEY:
+        out->key = twl_arg_string(L, value, what, "key");
+        if (out->key.len > 255) {
+            twl_raise(L, "%s: key has at most 255 bytes", what);
+        }
+        break;
+    case TTL:
+        ms = twl_seconds_to_ms(
+            twl_arg_number(L, value, what, "ttl", 0, TWL_MAX_SECONDS));
+        out->ttl_ms = ms ? ms : 1; /* 0 would be for ever */
+        break;
+    }
+}
+
+/* In one walk: "except" is in most publications of a chat. The texts are
+ * borrowed from the table. */
 static void read_options(lua_State *L, const char *what,
                          tw_publish_options *out) {
-    double seconds;
-    twl_opt_bool(L, 3, what, "binary", &out->binary);
-    if (twl_opt_string(L, 3, what, "key", &out->key) && out->key.len > 255) {
-        twl_raise(L, "%s: key has at most 255 bytes", what);
+    int option;
+    lua_pushnil(L);
+    while ((option = twl_names_next(L, 3, what, "option", options)) >= 0) {
+        read_option(L, option, what, out);
+        lua_pop(L, 1);
     }
-    if (twl_opt_number(L, 3, what, "ttl", 0, TWL_MAX_SECONDS, &seconds)) {
-        uint64_t ms = twl_seconds_to_ms(seconds);
-        out->ttl_ms = ms ? ms : 1; /* 0 would be for ever */
-    }
-    lua_getfield(L, 3, "except");
-    if (!lua_isnil(L, -1)) {
-        out->except = twl_conn_at(L, -1, "tw.publish: except");
-    }
-    lua_pop(L, 1);
 }
 
 int twl_publish(lua_State *L) {
@@ -58,7 +80,7 @@ int twl_publish(lua_State *L) {
         twl_gen_check_live(L, what);
     }
     tw_str channel = channel_arg(L, 1, what);
-    if (lua_gettop(L) > 2 && twl_arg_options(L, 3, what, options)) {
+    if (lua_gettop(L) > 2 && twl_arg_table(L, 3, what)) {
         read_options(L, what, &to);
     }
     tw_msg data;

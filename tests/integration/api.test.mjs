@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { after, afterEach, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { Client, dropAll } from "./client.mjs";
-import { Server, source, until } from "./harness.mjs";
+import { Server, until } from "./harness.mjs";
 
 const LAB = fileURLToPath(new URL("./lab.lua", import.meta.url));
 let server;

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { after, afterEach, beforeEach, describe, test } from "node:test";
 import { Client, dropAll } from "./client.mjs";
-import { Scripts, Server, patience, until } from "./harness.mjs";
+import { Scripts, Server, until } from "./harness.mjs";
 
 /* A script whose answers name what is in it. */
 const app = (name, body = "") => `
@@ -102,6 +102,20 @@ for (const workers of [1, 3]) {
         await start(app("one"), { workers });
         const client = await Client.open(server);
         scripts.write("main.lua", app("two", body));
+        assert.match(await refused(), reason);
+        assert.equal(await ask(client, "x"), "one 1 x");
+      });
+    }
+
+    for (const [what, script, reason] of [
+      ["an origin that is no pattern", 'return tw.app { origins = { "nonsense" } }', /origin/],
+      ["a folder that is not there", 'return tw.routes { ["/*"] = tw.static "nowhere" }', /nowhere|\/\*/],
+      ["a script that returns nothing", "", /must return/],
+    ]) {
+      test(`${what} keeps the old generation`, async () => {
+        await start(app("one"), { workers });
+        const client = await Client.open(server);
+        scripts.write("main.lua", `local tw = require "tidewire"\n${script}\n`);
         assert.match(await refused(), reason);
         assert.equal(await ask(client, "x"), "one 1 x");
       });
