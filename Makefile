@@ -5,7 +5,7 @@ BUILD_PACKAGES = gcc libc6-dev cmake ninja-build pkg-config libluajit-5.1-dev \
 	libuv1-dev libwslay-dev libssl-dev libjansson-dev lua-cjson-dev \
 	node-llhttp
 TEST_PACKAGES = libcmocka-dev luajit lua-busted lua-check nodejs npm chromium \
-	prometheus curl procps
+	prometheus curl procps python3
 
 RELEASE = build/release
 PROGRAM = $(RELEASE)/tidewire

@@ -81,8 +81,12 @@ describe("the tutorial", () => {
     const server = await serve(scripts, "chat.lua");
     scripts.write("chat.lua", versions[1]);
     assert.equal((await server.reload()).status, 200);
-    const [one, two] = [await Client.open(server), await Client.open(server)];
-    one.send("hello");
+    /* Whose message is answered has subscribed: its on_open has ended. */
+    const one = await Client.open(server);
+    one.send("alone");
+    await one.expect("alone");
+    const two = await Client.open(server);
+    two.send("hello");
     await Promise.all([one.expect("hello"), two.expect("hello")]);
   });
 
