@@ -1,10 +1,9 @@
 /* fate.h - what became of deliveries, counted per channel class.
  *
- * A delivery is a publication meant for one subscriber present. Each ends in one
- * of the fates, or is still on its way:
- *   intended = delivered + conflated + dropped + expired + closed + queued now
- * A class has a row; row 0 is that of channels without a class and of classes
- * beyond the table's size.
+ * A delivery is a publication meant for one subscriber present. Each ends in
+ * one of the fates, or is still on its way: intended = delivered + conflated +
+ * dropped + expired + closed + queued now A class has a row; row 0 is that of
+ * channels without a class and of classes beyond the table's size.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef TW_HUB_FATE_H

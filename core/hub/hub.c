@@ -105,8 +105,7 @@ static int reserve_member(tw__channel *channel) {
         return 0;
     }
     uint32_t cap = channel->cap ? channel->cap + channel->cap / 2 : 2;
-    tw__member *members =
-        tw__realloc(channel->members, cap * sizeof *members);
+    tw__member *members = tw__realloc(channel->members, cap * sizeof *members);
     if (members == NULL) {
         return TW_ENOMEM;
     }
@@ -122,9 +121,8 @@ int tw__channel_join(tw__sub *sub, int fd, uint8_t codec) {
         return TW_ENOMEM;
     }
     bool is_late = channel->pending_count > 0;
-    if (is_late &&
-        tw__exceptions_add(&channel->pending_except, sub->owner,
-                           channel->pending_count, true) != 0) {
+    if (is_late && tw__exceptions_add(&channel->pending_except, sub->owner,
+                                      channel->pending_count, true) != 0) {
         return TW_ENOMEM;
     }
     sub->index = channel->count++;
@@ -143,10 +141,10 @@ static uint64_t count_owed(const tw__channel *channel, const tw__sub *sub) {
     }
     if (channel->walk_count > 0 && sub->index >= channel->walk_next &&
         sub->index < channel->walk_end) {
-        owed += has_exception ? tw__exceptions_allow(&channel->walk_except,
-                                                     sub->owner,
-                                                     channel->walk_count)
-                              : channel->walk_count;
+        owed += has_exception
+                    ? tw__exceptions_allow(&channel->walk_except, sub->owner,
+                                           channel->walk_count)
+                    : channel->walk_count;
     }
     if (sub->index + 1 == channel->walk_next) {
         owed += channel->visit_owed; /* it leaves between two runs */

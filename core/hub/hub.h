@@ -56,11 +56,11 @@ typedef struct tw__exceptions {
 
 struct tw__channel {
     tw__hub *hub;
-    uint64_t number;  /* unique in this process */
+    uint64_t number; /* unique in this process */
     tw__class class;
-    uint32_t refs;    /* joined and pending subscriptions */
-    void *user;       /* the server's record of the channel's interest */
-    tw__list due;     /* in the hub's list of channels to be walked */
+    uint32_t refs; /* joined and pending subscriptions */
+    void *user;    /* the server's record of the channel's interest */
+    tw__list due;  /* in the hub's list of channels to be walked */
 
     tw__member *members;
     uint32_t count, cap, holes;
@@ -134,9 +134,10 @@ static inline uint32_t tw__channel_len(const tw__channel *channel) {
     return channel->count - channel->holes;
 }
 
-/* Gathers a publication (the reference is taken). `except` is a member that does
- * not get it, or NULL. Returns the number of deliveries that it means; 0 when nobody listens. The
- * caller puts the channel on the due list when its time has come. */
+/* Gathers a publication (the reference is taken). `except` is a member that
+ * does not get it, or NULL. Returns the number of deliveries that it means; 0
+ * when nobody listens. The caller puts the channel on the due list when its
+ * time has come. */
 uint64_t tw__channel_publish(tw__channel *channel, tw__pub *pub,
                              tw__sub *except);
 

@@ -8,8 +8,7 @@
 tw__pub *tw__pub_create(const char *channel, size_t channel_len,
                         const char *key, size_t key_len, const void *data,
                         size_t len) {
-    tw__pub *pub =
-        tw__malloc(sizeof *pub + channel_len + key_len + 2 + len);
+    tw__pub *pub = tw__malloc(sizeof *pub + channel_len + key_len + 2 + len);
     if (pub == NULL) {
         return NULL;
     }

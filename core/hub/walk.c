@@ -50,8 +50,8 @@ static void reset_marks(tw__channel *channel) {
         if (member->has_exception) {
             member->has_exception =
                 tw__exceptions_allow(&channel->pending_except,
-                                     member->sub->owner, UINT32_MAX) !=
-                UINT32_MAX;
+                                     member->sub->owner,
+                                     UINT32_MAX) != UINT32_MAX;
         }
     }
 }
@@ -138,7 +138,7 @@ static bool walk_channel(tw__channel *channel, uint32_t *budget) {
         }
         begin(channel);
     }
-    while (channel->walk_next < channel->walk_end && *budget > 0) {
+    while (channel->walk_next<channel->walk_end && * budget> 0) {
         (*budget)--;
         visit(channel, channel->walk_next++);
     }

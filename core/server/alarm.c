@@ -114,6 +114,5 @@ int tw__conn_run_alarm(tw_conn *conn) {
     if (!(conn->route->config.hooks & TW_HOOK_ALARM)) {
         return TW_DONE;
     }
-    return server->config.hooks.on_alarm(conn, text,
-                                         server->config.hook_user);
+    return server->config.hooks.on_alarm(conn, text, server->config.hook_user);
 }

@@ -3,7 +3,8 @@
  * The seam for client protocols. A codec turns publications into frames (once
  * for all its connections), direct sends into frames, says how a connection is
  * pinged and with what it is closed, and gets the messages that arrive. The
- * first one is `raw`: a publication or a send is a message, a message is a hook.
+ * first one is `raw`: a publication or a send is a message, a message is a
+ * hook.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef TW_SERVER_CODEC_H

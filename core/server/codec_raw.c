@@ -79,8 +79,8 @@ static tw__ws_verdict on_data(tw_conn *conn, bool is_binary,
     }
     tw_msg msg = {data, len, is_binary, conn->colour};
     conn->flags |= TW__BUSY | TW__IN_HOOK;
-    int result = server->config.hooks.on_message(conn, &msg,
-                                                 server->config.hook_user);
+    int result =
+        server->config.hooks.on_message(conn, &msg, server->config.hook_user);
     tw__conn_end_hook(conn, result);
     return verdict(conn);
 }

@@ -43,7 +43,7 @@ tw_conn *tw__conn_dequeue(tw_server *server, int queue) {
     if (ends->first == 0) {
         ends->last = 0;
     }
-    conn->in_queue &= (uint8_t)~(1u << queue);
+    conn->in_queue &= (uint8_t) ~(1u << queue);
     return conn;
 }
 

@@ -42,10 +42,10 @@ enum tw__conn_state {
 };
 
 enum tw__conn_flag {
-    TW__BUSY = 1 << 0,       /* a hook runs or waits */
-    TW__IN_HOOK = 1 << 1,    /* ... and is on the stack */
-    TW__OPENED = 1 << 2,     /* on_open was called or is due */
-    TW__DUE_OPEN = 1 << 3,   /* hooks that are due, in the order they run */
+    TW__BUSY = 1 << 0,     /* a hook runs or waits */
+    TW__IN_HOOK = 1 << 1,  /* ... and is on the stack */
+    TW__OPENED = 1 << 2,   /* on_open was called or is due */
+    TW__DUE_OPEN = 1 << 3, /* hooks that are due, in the order they run */
     TW__DUE_SLOW = 1 << 4,
     TW__DUE_ALARM = 1 << 5,
     TW__DUE_CLOSE = 1 << 6,
@@ -55,9 +55,9 @@ enum tw__conn_flag {
     TW__PINGED = 1 << 10,    /* a heartbeat is out */
     TW__CLOSE_SENT = 1 << 11,
     TW__CLOSE_SEEN = 1 << 12, /* the peer's close frame, or its end, came */
-    TW__RATED = 1 << 13,     /* not read until the rate's bucket refills */
-    TW__SHUT = 1 << 14,      /* write side is shut */
-    TW__MANY = 1 << 15       /* server-wide count includes it */
+    TW__RATED = 1 << 13,      /* not read until the rate's bucket refills */
+    TW__SHUT = 1 << 14,       /* write side is shut */
+    TW__MANY = 1 << 15        /* server-wide count includes it */
 };
 
 /* The intrusive queues a connection can stand in. */
@@ -168,8 +168,7 @@ struct tw_conn {
 
 /* A connection for an accepted descriptor (taken), in HTTP. NULL when there is
  * no memory or the slab is full: the descriptor is closed. */
-tw_conn *tw__conn_create(tw_server *server, int fd,
-                         const tw__address *peer);
+tw_conn *tw__conn_create(tw_server *server, int fd, const tw__address *peer);
 
 /* The extra block, made on first use; NULL without memory. */
 tw__extra *tw__conn_extra(tw_conn *conn);
@@ -182,7 +181,8 @@ void tw__conn_opened(tw_conn *conn);
 
 /* Begins closing with a close frame. Nothing when it closes already. */
 void tw__conn_close(tw_conn *conn, int code, const char *reason, size_t len);
-/* The same for a static reason, as a peer's fault: does not wait for its close. */
+/* The same for a static reason, as a peer's fault: does not wait for its close.
+ */
 void tw__conn_fail(tw_conn *conn, int code, const char *reason);
 /* The peer's close frame came. */
 void tw__conn_peer_closed(tw_conn *conn, int code, const char *reason,
@@ -201,16 +201,18 @@ void tw__conn_settle(tw_conn *conn);
 /* Frees what stands in the dead queue. */
 void tw__conn_free_dead(tw_server *server);
 
-/* ---- queues (conn.c) ------------------------------------------------------ */
+/* ---- queues (conn.c) ------------------------------------------------------
+ */
 
 void tw__conn_enqueue(tw_conn *conn, int queue);
 tw_conn *tw__conn_dequeue(tw_server *server, int queue);
 
-/* ---- reading (read.c), writing (write.c), running (run.c) ------------------ */
+/* ---- reading (read.c), writing (write.c), running (run.c) ------------------
+ */
 
 void tw__conn_on_io(tw__io *io, unsigned events);
-/* Takes bytes that arrived: to HTTP or WebSocket. What may not be parsed yet goes
- * to the stash. */
+/* Takes bytes that arrived: to HTTP or WebSocket. What may not be parsed yet
+ * goes to the stash. */
 void tw__conn_take(tw_conn *conn, const uint8_t *data, size_t len);
 /* May its input be parsed now? */
 bool tw__conn_may_read(const tw_conn *conn);
@@ -236,7 +238,8 @@ void tw__conn_end_hook(tw_conn *conn, int result);
 void tw__conn_run(tw_conn *conn);
 void tw__conn_schedule(tw_conn *conn);
 
-/* ---- time (heartbeat.c, alarm.c, rate.c) ----------------------------------- */
+/* ---- time (heartbeat.c, alarm.c, rate.c) -----------------------------------
+ */
 
 /* Sets the timer to the earliest deadline. */
 void tw__conn_set_timer(tw_conn *conn);
@@ -255,7 +258,8 @@ tw__rate_verdict tw__conn_rate(tw_conn *conn, size_t len);
 /* When a resting connection may be read again. */
 uint64_t tw__conn_rate_ready_ms(const tw_conn *conn);
 
-/* ---- channels (subscribe.c, deliver.c) ------------------------------------- */
+/* ---- channels (subscribe.c, deliver.c) -------------------------------------
+ */
 
 /* Leaves all channels; the names stay readable until tw__conn_drop_subs. */
 void tw__conn_leave_all(tw_conn *conn);

@@ -29,7 +29,7 @@ static tw__sub *find_excepted(tw_server *server, const tw__pub *pub,
 }
 
 static void make_due(tw_server *server, tw__channel *channel, bool was_empty) {
-    tw__interest *interest = channel->user;
+    tw__channel_interest *interest = channel->user;
     if (channel->class.batch_ms == 0 || interest == NULL ||
         channel->pending_bytes > GATHER_MAX_BYTES) {
         tw__channel_set_due(channel);
@@ -61,7 +61,7 @@ void tw__server_on_publication(void *arg, tw__pub *pub) {
     }
     tw__sub *except = find_excepted(server, pub, channel);
     tw__count_fate(server, channel->class.row, TW__INTENDED,
-              tw__channel_publish(channel, pub, except));
+                   tw__channel_publish(channel, pub, except));
     if (channel->pending_count > 0) {
         make_due(server, channel, was_empty);
     }
@@ -69,8 +69,8 @@ void tw__server_on_publication(void *arg, tw__pub *pub) {
 
 /* ---- the slow path ----
  *
- * Frames that leave a queue are counted by their class there (outq.c) and in all
- * by who took them out. */
+ * Frames that leave a queue are counted by their class there (outq.c) and in
+ * all by who took them out. */
 
 static void note_slow(tw_conn *conn, const tw__channel *channel,
                       uint64_t dropped) {
@@ -117,8 +117,7 @@ static bool make_room(tw_conn *conn, const tw__channel *channel, size_t len,
         *dropped += merged;
     }
     while (!fits(conn, len)) {
-        if (!tw__outq_drop_oldest(conn->out, &server->pins,
-                                  channel->number)) {
+        if (!tw__outq_drop_oldest(conn->out, &server->pins, channel->number)) {
             return false;
         }
         tw__count(server, TW_COUNTER_DROPPED, 1);
@@ -128,8 +127,7 @@ static bool make_room(tw_conn *conn, const tw__channel *channel, size_t len,
 }
 
 /* The queue is full. True: the frame may be queued now. */
-static bool answer_full(tw_conn *conn, const tw__channel *channel,
-                        size_t len) {
+static bool answer_full(tw_conn *conn, const tw__channel *channel, size_t len) {
     uint64_t dropped = 0;
     bool has_room = false;
     if (channel->class.slow == TW_SLOW_CLOSE) {
@@ -166,8 +164,7 @@ static bool queue_frame(tw_conn *conn, const tw__channel *channel,
             return false;
         }
     }
-    if (!fits(conn, frame->len) &&
-        !answer_full(conn, channel, frame->len)) {
+    if (!fits(conn, frame->len) && !answer_full(conn, channel, frame->len)) {
         return true;
     }
     if (tw__outq_push_frame(conn->out, &server->pins, batch, i, 0) != 0) {

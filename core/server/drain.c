@@ -1,7 +1,7 @@
 /* drain.c - closing everybody without a stampede.
  *
- * Accepting stops at once. Open connections are told one after the other, spread
- * over their route's time, so that they do not all come back in the same
+ * Accepting stops at once. Open connections are told one after the other,
+ * spread over their route's time, so that they do not all come back in the same
  * second.
  *
  * SPDX-License-Identifier: MIT */

@@ -4,7 +4,8 @@
 
 #include "server/server.h"
 
-/* A wire that has no word for a gap is not told; it is counted by the engine. */
+/* A wire that has no word for a gap is not told; it is counted by the engine.
+ */
 static void on_gap(void *arg, const char *channel, size_t len, uint64_t lost) {
     tw_server *server = arg;
     char name[TW__CHANNEL_MAX + 1];
@@ -16,8 +17,8 @@ static void on_gap(void *arg, const char *channel, size_t len, uint64_t lost) {
 static void on_lost(void *arg, const tw__pub *pub, int error) {
     tw_server *server = arg;
     tw__log_write(&server->log, TW_LOG_WARN, "a publication was lost",
-                  "channel", tw__pub_channel(pub), "error",
-                  tw_err_name(error), NULL);
+                  "channel", tw__pub_channel(pub), "error", tw_err_name(error),
+                  NULL);
 }
 
 int tw__server_start_bus(tw_server *server, const tw__place *place) {

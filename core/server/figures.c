@@ -31,8 +31,7 @@ static void copy_bus(tw_server *server) {
         {TW_COUNTER_LINK_RECORDS_IN, bus->link_records_received},
         {TW_COUNTER_LINK_BYTES_OUT, bus->link_bytes_sent},
         {TW_COUNTER_LINK_BYTES_IN, bus->link_bytes_received},
-        {TW_COUNTER_LINK_RESETS,
-         bus->link_resets + bus->link_protocol_errors},
+        {TW_COUNTER_LINK_RESETS, bus->link_resets + bus->link_protocol_errors},
     };
     /* The page goes on counting where the slot's former worker stopped. */
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {

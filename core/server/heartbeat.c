@@ -16,8 +16,7 @@ enum { LINGER_MS = 1000 };
 /* The noted time wraps after 49 days; how long ago it was does not. */
 static uint64_t heard_at(const tw_conn *conn) {
     uint64_t now = tw__now(conn->server);
-    uint32_t age =
-        (uint32_t)(now - conn->server->started_ms) - conn->heard_ms;
+    uint32_t age = (uint32_t)(now - conn->server->started_ms) - conn->heard_ms;
     return now - age;
 }
 
@@ -44,8 +43,8 @@ static uint64_t silence_deadline(const tw_conn *conn) {
 }
 
 static uint64_t frame_deadline(const tw_conn *conn) {
-    bool is_begun = conn->extra != NULL && conn->extra->frame_ms != 0 &&
-                    !is_resting(conn);
+    bool is_begun =
+        conn->extra != NULL && conn->extra->frame_ms != 0 && !is_resting(conn);
     return is_begun ? conn->extra->frame_ms + conn->server->config.frame_ms
                     : UINT64_MAX;
 }

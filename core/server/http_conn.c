@@ -154,8 +154,7 @@ void tw__http_conn_error_with(tw_conn *conn, int status, const char *message,
         .status = status, .headers = headers, .header_count = count};
     tw__bytes bytes = {0};
     fill_framing(conn, &response);
-    int err =
-        tw__http_error_json(&bytes, &response, code_of(status), message);
+    int err = tw__http_error_json(&bytes, &response, code_of(status), message);
     if (commit(conn, status, &bytes, err) != 0) {
         tw__conn_cut(conn);
     }
@@ -304,8 +303,7 @@ void tw__http_conn_timeout(tw_conn *conn) {
             tw__http_conn_error(conn, 408, "the request took too long", NULL);
             return;
         }
-        tw__count(conn->server, TW_COUNTER_HANDSHAKE_TIMEOUTS,
-                  http->has_begun);
+        tw__count(conn->server, TW_COUNTER_HANDSHAKE_TIMEOUTS, http->has_begun);
         tw__conn_finish(conn);
         return;
     case TW__HTTP_BODY:

@@ -1,5 +1,5 @@
-/* http_conn.h - the HTTP phase of a connection: requests one after another, until
- * one upgrades or the connection ends.
+/* http_conn.h - the HTTP phase of a connection: requests one after another,
+ * until one upgrades or the connection ends.
  *
  * Exists from acceptance until on_open has ended. One request at a time: what a
  * peer pipelines waits in the stash.
@@ -13,26 +13,26 @@
 #include "server/conn.h"
 
 enum tw__http_phase {
-    TW__HTTP_READING, /* idle, or a head is arriving */
-    TW__HTTP_BODY,    /* a body is arriving */
+    TW__HTTP_READING,  /* idle, or a head is arriving */
+    TW__HTTP_BODY,     /* a body is arriving */
     TW__HTTP_HANDLING, /* the host, or on_upgrade, has it */
-    TW__HTTP_WRITING, /* the answer leaves */
+    TW__HTTP_WRITING,  /* the answer leaves */
     TW__HTTP_UPGRADED
 };
 
 struct tw__http_conn {
     tw__http_parser *parser;
-    tw_req *req; /* being read, answered, or of the upgrade */
+    tw_req *req;       /* being read, answered, or of the upgrade */
     uint64_t since_ms; /* when the phase, or a head, began */
     uint8_t phase;
-    bool has_begun;    /* something of a head has come */
+    bool has_begun; /* something of a head has come */
     bool keep_alive;
     bool peer_ended;
     int file_fd; /* the rest of a file that is sent; -1: none */
     uint64_t file_off, file_left;
 };
 
-int tw__http_conn_create(tw_conn *conn); /* 0 or TW_ENOMEM */
+int tw__http_conn_create(tw_conn *conn);   /* 0 or TW_ENOMEM */
 void tw__http_conn_destroy(tw_conn *conn); /* also when there is none */
 
 bool tw__http_conn_may_read(const tw_conn *conn);

@@ -9,15 +9,15 @@
 #include "net/wheel.h"
 #include "tidewire/tidewire.h"
 
-typedef struct tw__interest {
+typedef struct tw__channel_interest {
     tw_server *server;
     tw__channel *channel; /* NULL: dropped before it was confirmed */
     uint32_t users;       /* subscriptions, joined or under way */
-    bool is_answered; /* the broker's callback came */
+    bool is_answered;     /* the broker's callback came */
     bool is_confirmed;
     tw__list waiters;      /* until it is confirmed */
     tw__wheel_entry batch; /* when a gathered batch is due */
-} tw__interest;
+} tw__channel_interest;
 
 /* The connection's subscription of the channel, or NULL. */
 tw__sub *tw__conn_find_sub(const tw_conn *conn, const tw__channel *channel);

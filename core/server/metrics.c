@@ -86,7 +86,8 @@ static void fates_of(writer *w, uint32_t slot, const tw__fate_row *row) {
         [TW__EXPIRED] = "expired",     [TW__CLOSED] = "closed",
     };
     for (int fate = 0; fate < TW__FATES; fate++) {
-        WRITE(w, "tidewire_class_deliveries_total{slot=\"%" PRIu32 "\",class=\"",
+        WRITE(w,
+              "tidewire_class_deliveries_total{slot=\"%" PRIu32 "\",class=\"",
               slot);
         label(w, row->class);
         WRITE(w, "\",fate=\"%s\"} %" PRIu64 "\n", names[fate],
@@ -130,8 +131,7 @@ static void turns_of(writer *w, uint32_t slot, const tw__page *page) {
 }
 
 static void turns(writer *w) {
-    head(w, "turn_seconds", "histogram",
-         "CPU time taken by turns of the loop");
+    head(w, "turn_seconds", "histogram", "CPU time taken by turns of the loop");
     for (uint32_t slot = 0; slot < w->board->slots; slot++) {
         turns_of(w, slot, &tw__board_at(w->board, slot)->page);
     }

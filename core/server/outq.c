@@ -345,9 +345,8 @@ int tw__outq_gather(const tw__outq *queue, struct iovec *vectors, int max,
     for (uint32_t i = 0; i < queue->count; i++) {
         const tw__piece *piece = tw__outq_at(queue, i);
         uint32_t skip = i == 0 ? queue->begun : 0;
-        uint8_t *data = is_frame(piece)
-                            ? ((tw__batch *)piece->block)->data
-                            : tw__buf_data(piece->block);
+        uint8_t *data = is_frame(piece) ? ((tw__batch *)piece->block)->data
+                                        : tw__buf_data(piece->block);
         data += piece->off + skip;
         struct iovec *last = used > 0 ? &vectors[used - 1] : NULL;
         if (last != NULL && (uint8_t *)last->iov_base + last->iov_len == data) {

@@ -1,10 +1,10 @@
 /* outq.h - what a connection still has to write.
  *
- * A ring of pieces in order. A piece is bytes of a reply chunk (replies, control
- * frames, HTTP) or one frame of a batch (a publication). Replies of one turn lie
- * side by side in one chunk, so that they leave as one piece; frames of one
- * batch that lie side by side leave as one, too. A queue exists only while
- * something waits; the server keeps a few for the next who needs one.
+ * A ring of pieces in order. A piece is bytes of a reply chunk (replies,
+ * control frames, HTTP) or one frame of a batch (a publication). Replies of one
+ * turn lie side by side in one chunk, so that they leave as one piece; frames
+ * of one batch that lie side by side leave as one, too. A queue exists only
+ * while something waits; the server keeps a few for the next who needs one.
  *
  * Pure but for the counters: no descriptor is touched here.
  *
@@ -31,7 +31,7 @@ typedef struct tw__outq {
     tw__piece *_pieces;
     uint32_t _head, _cap;
     uint32_t count;
-    uint32_t begun; /* bytes of the first piece that are written */
+    uint32_t begun;  /* bytes of the first piece that are written */
     uint32_t frames; /* pieces that are publications */
     /* The channel that was conflated last (0: none), what it was left, and what
      * was appended of it since then. */
@@ -39,7 +39,7 @@ typedef struct tw__outq {
     uint32_t left_frames, fresh_frames;
     size_t left_bytes, fresh_bytes;
     size_t reply_bytes, frame_bytes; /* not written yet */
-    uint64_t progress_ms; /* when the kernel last took something */
+    uint64_t progress_ms;            /* when the kernel last took something */
 } tw__outq;
 
 /* Shared by all queues of a server. */
@@ -80,22 +80,24 @@ void tw__outq_remove(tw__outq *queue, tw__pins *pins, uint32_t i,
                      enum tw__fate fate);
 
 /* Removes loose frames of the channel that a newer one of the same key follows.
- * Returns how many; 0 without looking when little has come since it looked last.
+ * Returns how many; 0 without looking when little has come since it looked
+ * last.
  */
 uint32_t tw__outq_conflate(tw__outq *queue, tw__pins *pins, uint64_t channel);
 
 /* Removes the oldest loose frame of the channel; false when there is none. */
 bool tw__outq_drop_oldest(tw__outq *queue, tw__pins *pins, uint64_t channel);
 
-/* Removes all loose frames (of one channel, 0: of all), whose subscription ended.
- * Returns how many. */
+/* Removes all loose frames (of one channel, 0: of all), whose subscription
+ * ended. Returns how many. */
 uint32_t tw__outq_drop_frames(tw__outq *queue, tw__pins *pins,
                               uint64_t channel);
 
 /* Removes loose frames whose deadline passed. Returns how many. */
 uint32_t tw__outq_expire(tw__outq *queue, tw__pins *pins, uint64_t now_ms);
 
-/* The front as up to `max` vectors; *total is their length. Returns how many. */
+/* The front as up to `max` vectors; *total is their length. Returns how many.
+ */
 int tw__outq_gather(const tw__outq *queue, struct iovec *vectors, int max,
                     size_t *total);
 

@@ -18,8 +18,10 @@
 /* Upper bounds in microseconds of the histogram of turn times; the last bucket
  * is everything above. */
 #define TW__TURN_BOUNDS                                                        \
-    { 100, 250, 500, 1000, 2500, 5000, 10000, 25000, 50000, 100000, 250000,    \
-      500000, 1000000 }
+    {                                                                          \
+        100, 250, 500, 1000, 2500, 5000, 10000, 25000, 50000, 100000, 250000,  \
+            500000, 1000000                                                    \
+    }
 enum { TW__TURN_BUCKETS = 14 };
 
 typedef struct tw__page {
@@ -28,7 +30,7 @@ typedef struct tw__page {
     tw__fate_row fates[TW__FATE_ROWS]; /* deliveries by channel class */
     volatile uint64_t turn_buckets[TW__TURN_BUCKETS];
     volatile uint64_t turn_sum_us;
-    volatile uint64_t turns;      /* ended turns of the loop, all incarnations */
+    volatile uint64_t turns; /* ended turns of the loop, all incarnations */
     volatile uint64_t started_ms; /* monotonic; of this incarnation */
     volatile uint32_t incarnation;
     volatile uint32_t generation;

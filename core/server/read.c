@@ -90,7 +90,8 @@ static tw__ws_verdict on_message(void *owner, bool is_binary,
     return conn->codec->on_data(conn, is_binary, data, len);
 }
 
-/* Only the latest unanswered ping is kept; it is answered with the next write. */
+/* Only the latest unanswered ping is kept; it is answered with the next write.
+ */
 static tw__ws_verdict on_ping(void *owner, const uint8_t *data, size_t len) {
     tw_conn *conn = owner;
     note_whole(conn);

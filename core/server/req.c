@@ -5,7 +5,8 @@
 
 #include "base/alloc.h"
 
-/* Both are name, length, value, length: a handshake reads the parser's array. */
+/* Both are name, length, value, length: a handshake reads the parser's array.
+ */
 _Static_assert(sizeof(tw__ws_header) == sizeof(tw__http_field) &&
                    offsetof(tw__ws_header, value) ==
                        offsetof(tw__http_field, value),
@@ -58,7 +59,10 @@ int tw__req_set_match(tw_req *req, const tw__http_match *match) {
 
 tw__ws_request tw__req_view(const tw_req *req) {
     const tw__http_request *http = req->http;
-    return (tw__ws_request){http->method.data, http->method.len, 1, http->minor,
+    return (tw__ws_request){http->method.data,
+                            http->method.len,
+                            1,
+                            http->minor,
                             (const tw__ws_header *)http->headers,
                             http->header_count};
 }
@@ -229,8 +233,7 @@ bool tw_req_at(tw_req *req, tw_req_part part, size_t i, tw_str *name,
     case TW_REQ_COOKIES:
         /* From last to first: filling a table then keeps the first. */
         tw__http_request_cookies(req->http, &fields, &count);
-        return i < count &&
-               field_at(fields, count, count - 1 - i, name, value);
+        return i < count && field_at(fields, count, count - 1 - i, name, value);
     case TW_REQ_PROTOCOLS:
         return protocol_at(req, i, name);
     }

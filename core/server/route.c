@@ -167,8 +167,8 @@ static void adopt(tw_route **old, tw_route **fresh) {
 }
 
 /* What is left in the old table: routes that are no more, and the shells of
- * those that were adopted. Who still refers to one keeps it, beyond the server's
- * end if need be. */
+ * those that were adopted. Who still refers to one keeps it, beyond the
+ * server's end if need be. */
 static void retire(tw_routes *old) {
     for (size_t i = 0; old != NULL && i < old->count; i++) {
         tw_route *route = old->list[i];

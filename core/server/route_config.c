@@ -90,4 +90,3 @@ int tw__route_config_copy(tw_route_config *to, const tw_route_config *from,
     }
     return err;
 }
-

@@ -1,9 +1,10 @@
 /* routes.h - routes and the table they stand in.
  *
  * A route is known by kind, method and pattern. A new table is made complete,
- * with everything that can fail, before it replaces the old one: using it cannot
- * fail. A route that stays keeps its tw_route, so that open connections live by
- * its new settings; one that goes is retired and freed with its last connection.
+ * with everything that can fail, before it replaces the old one: using it
+ * cannot fail. A route that stays keeps its tw_route, so that open connections
+ * live by its new settings; one that goes is retired and freed with its last
+ * connection.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef TW_SERVER_ROUTES_H

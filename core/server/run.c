@@ -53,13 +53,14 @@ static void run_slow(tw_conn *conn) {
     tw_server *server = conn->server;
     tw__extra *extra = conn->extra;
     tw_slow slow = {{extra->slow_channel, extra->slow_len},
-                    tw_conn_queued(conn), extra->slow_dropped};
+                    tw_conn_queued(conn),
+                    extra->slow_dropped};
     int result = TW_DONE;
     extra->slow_dropped = 0;
     begin_hook(conn, TW__DUE_SLOW);
     if (wants(conn, TW_HOOK_SLOW)) {
-        result = server->config.hooks.on_slow(conn, &slow,
-                                              server->config.hook_user);
+        result =
+            server->config.hooks.on_slow(conn, &slow, server->config.hook_user);
     }
     tw__conn_end_hook(conn, result);
 }

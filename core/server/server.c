@@ -102,10 +102,8 @@ static void add_hooks(tw_server *server) {
     tw__loop *loop = &server->loop;
     tw__loop_add_hook(loop, &server->run_hook, on_run_turn, TW__TURN_BUS);
     tw__loop_add_hook(loop, &server->walk_hook, on_walk_turn, TW__TURN_HUB);
-    tw__loop_add_hook(loop, &server->write_hook, on_write_turn,
-                      TW__TURN_WRITE);
-    tw__loop_add_hook(loop, &server->close_hook, on_close_turn,
-                      TW__TURN_CLOSE);
+    tw__loop_add_hook(loop, &server->write_hook, on_write_turn, TW__TURN_WRITE);
+    tw__loop_add_hook(loop, &server->close_hook, on_close_turn, TW__TURN_CLOSE);
     tw__server_begin_turns(server);
     loop->on_turn = tw__server_note_turn;
     loop->on_turn_arg = server;
@@ -228,8 +226,7 @@ static void init_plain(tw_server *server, const tw_config *config) {
     server->config = *config;
     server->config.listen = NULL;
     fill_defaults(&server->config);
-    server->log =
-        (tw__log){config->log, config->log_arg, config->log_level};
+    server->log = (tw__log){config->log, config->log_arg, config->log_level};
     server->pins.limit = server->config.pinned_limit_bytes;
     tw__list_init(&server->waiters);
     tw__list_init(&server->timers);
@@ -281,9 +278,8 @@ int tw__server_create(tw_server **out, const tw_config *config,
         say(detail, size, err);
         goto close_net; /* the bus took its descriptor */
     }
-    err = tw__server_open_listeners(server, config,
-                                    place ? place->listen_fds : NULL, detail,
-                                    size);
+    err = tw__server_open_listeners(
+        server, config, place ? place->listen_fds : NULL, detail, size);
     if (err != 0) {
         tw_server_destroy(server, NULL, NULL);
         return err;
@@ -335,8 +331,8 @@ static void end_connection(tw_conn *conn) {
     tw__conn_settle(conn);
 }
 
-/* Everything ends now: no linger, no waiting for hooks; what still waits is told
- * by on_close and on_gone. */
+/* Everything ends now: no linger, no waiting for hooks; what still waits is
+ * told by on_close and on_gone. */
 static void end_connections(tw_server *server) {
     for (uint32_t i = 1; i <= server->conn_high; i++) {
         tw_conn *conn = &server->conns[i];
@@ -368,8 +364,8 @@ static void on_swept(tw__turn_hook *hook) {
     tw__loop_close(&server->loop, free_server, server);
 }
 
-/* In the turn after the bus ended its own. On a loop of ours tw__loop_close runs
- * the loop, which cannot happen inside of one of its turns. */
+/* In the turn after the bus ended its own. On a loop of ours tw__loop_close
+ * runs the loop, which cannot happen inside of one of its turns. */
 static bool on_sweep_turn(tw__turn_hook *hook) {
     tw_server *server = TW__CONTAINER(hook, tw_server, close_hook);
     if (!server->loop._is_own) {
@@ -457,8 +453,8 @@ void tw_server_thaw(tw_server *server) {
         if (conn->state == TW__CONN_FREE) {
             continue; /* what it points to is gone */
         }
-        bool has_stash = conn->extra != NULL &&
-                         tw__bytes_len(&conn->extra->stash) > 0;
+        bool has_stash =
+            conn->extra != NULL && tw__bytes_len(&conn->extra->stash) > 0;
         if ((conn->flags & (due | TW__NO_READ)) || has_stash ||
             conn->http != NULL) {
             tw__conn_schedule(conn);

@@ -3,8 +3,8 @@
  *
  * A worker declares interest in a channel when its first connection asks for
  * it, and drops it with the last. A subscriber joins when the interest is
- * confirmed: at the end of the turn if it is already. Callbacks start there, too,
- * never inside of a call from a hook.
+ * confirmed: at the end of the turn if it is already. Callbacks start there,
+ * too, never inside of a call from a hook.
  *
  * SPDX-License-Identifier: MIT */
 #include <string.h>
@@ -40,7 +40,7 @@ static int join_waiter(tw__waiter *waiter);
 /* They join here and now, since what comes next may be a publication; their
  * callbacks are called before it is walked. */
 static void on_confirmed(int status, const tw__position *position, void *arg) {
-    tw__interest *interest = arg;
+    tw__channel_interest *interest = arg;
     (void)position; /* history will want it */
     if (interest->channel == NULL) {
         tw__free(interest); /* dropped meanwhile */
@@ -57,13 +57,14 @@ static void on_confirmed(int status, const tw__position *position, void *arg) {
 }
 
 static void on_batch_due(tw__wheel_entry *entry) {
-    tw__interest *interest = TW__CONTAINER(entry, tw__interest, batch);
+    tw__channel_interest *interest =
+        TW__CONTAINER(entry, tw__channel_interest, batch);
     tw__channel_set_due(interest->channel);
     tw__loop_wake(&interest->server->loop);
 }
 
 static int open_interest(tw_server *server, tw__channel *channel) {
-    tw__interest *interest = tw__calloc(1, sizeof *interest);
+    tw__channel_interest *interest = tw__calloc(1, sizeof *interest);
     if (interest == NULL) {
         return TW_ENOMEM;
     }
@@ -83,7 +84,7 @@ static int open_interest(tw_server *server, tw__channel *channel) {
 }
 
 static void release_interest(tw__channel *channel) {
-    tw__interest *interest = channel->user;
+    tw__channel_interest *interest = channel->user;
     tw_server *server = interest->server;
     if (--interest->users > 0) {
         return;
@@ -97,8 +98,7 @@ static void release_interest(tw__channel *channel) {
         tw__channel_set_due(channel);
         tw__loop_wake(&server->loop);
     }
-    server->broker->ops->drop(server->broker, channel->name,
-                              channel->name_len);
+    server->broker->ops->drop(server->broker, channel->name, channel->name_len);
     if (interest->is_answered) {
         tw__free(interest); /* else its callback still comes */
     }
@@ -231,7 +231,7 @@ void tw__server_run_waiters(tw_server *server) {
 }
 
 static void add_sub(tw_conn *conn, tw__channel *channel, tw__waiter *waiter) {
-    tw__interest *interest = channel->user;
+    tw__channel_interest *interest = channel->user;
     conn->subs[conn->sub_count++] =
         (tw__conn_sub){{channel, conn, TW__NOT_JOINED}, waiter, false};
     conn->server->page->gauges[TW_GAUGE_SUBSCRIPTIONS]++;
@@ -274,8 +274,8 @@ int tw_conn_subscribe(tw_conn *conn, tw_str name, tw_subscribe_cb cb,
     }
     *waiter = (tw__waiter){.conn = conn, .cb = cb, .arg = arg};
     tw__list_init(&waiter->node);
-    tw__channel *channel = tw__channel_open(&conn->server->hub, name.data,
-                                            name.len, &created);
+    tw__channel *channel =
+        tw__channel_open(&conn->server->hub, name.data, name.len, &created);
     err = channel == NULL ? TW_ENOMEM : 0;
     if (err == 0 && channel->user == NULL) {
         err = open_interest(conn->server, channel);
@@ -296,9 +296,9 @@ int tw_conn_subscribe(tw_conn *conn, tw_str name, tw_subscribe_cb cb,
 static void drop_queued(tw_conn *conn, const tw__channel *channel) {
     tw_server *server = conn->server;
     if (conn->out != NULL) {
-        tw__count(server, TW_COUNTER_CLOSED_LOSS,
-                  tw__outq_drop_frames(conn->out, &server->pins,
-                                       channel->number));
+        tw__count(
+            server, TW_COUNTER_CLOSED_LOSS,
+            tw__outq_drop_frames(conn->out, &server->pins, channel->number));
     }
 }
 
@@ -354,6 +354,6 @@ int tw_channel_count(tw_server *server, tw_str channel, tw_count_cb cb,
     if (channel.len == 0 || channel.len > TW__CHANNEL_MAX) {
         return TW_EINVALID;
     }
-    return server->broker->ops->count(server->broker, channel.data,
-                                      channel.len, cb, arg);
+    return server->broker->ops->count(server->broker, channel.data, channel.len,
+                                      cb, arg);
 }

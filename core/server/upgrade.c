@@ -103,8 +103,8 @@ static int set_identity(tw_conn *conn, tw_str user, tw_str info,
     if (user.data == NULL && info.data == NULL && subprotocol.data == NULL) {
         return 0;
     }
-    tw__identity *identity = tw__calloc(
-        1, sizeof *identity + user.len + info.len + subprotocol.len + 3);
+    tw__identity *identity = tw__calloc(1, sizeof *identity + user.len +
+                                               info.len + subprotocol.len + 3);
     if (identity == NULL) {
         return TW_ENOMEM;
     }
@@ -138,9 +138,9 @@ int tw_conn_login(tw_conn *conn, tw_str user, tw_str info) {
 
 static int queue_answer(tw_conn *conn, const tw_accept *accept) {
     tw__bytes bytes = {0};
-    int err = tw__ws_accept_write(&bytes, conn->http->req->accept,
-                                  accept->subprotocol.data,
-                                  accept->subprotocol.len);
+    int err =
+        tw__ws_accept_write(&bytes, conn->http->req->accept,
+                            accept->subprotocol.data, accept->subprotocol.len);
     tw__outq *queue = err == 0 ? tw__conn_out(conn) : NULL;
     uint8_t *place =
         queue ? tw__outq_reserve(queue, tw__bytes_len(&bytes)) : NULL;
@@ -178,8 +178,8 @@ int tw_req_accept(tw_req *req, const tw_accept *accept) {
         return TW_EINVALID;
     }
     req->is_asked = false;
-    int err = set_identity(conn, accept->user, accept->info,
-                           accept->subprotocol);
+    int err =
+        set_identity(conn, accept->user, accept->info, accept->subprotocol);
     if (err == 0) {
         err = set_expiry(conn, accept->expires_ms);
     }

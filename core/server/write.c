@@ -161,8 +161,7 @@ void tw__conn_flush(tw_conn *conn) {
         if (conn->flags & TW__DUE_PONG) {
             append_pong(conn);
         }
-        int count =
-            tw__outq_gather(conn->out, vectors, MAX_VECTORS, &total);
+        int count = tw__outq_gather(conn->out, vectors, MAX_VECTORS, &total);
         if (count == 0) {
             on_empty(conn);
             break;

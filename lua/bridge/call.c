@@ -31,6 +31,14 @@ static void new_coroutine(lua_State *L, twl_stage *stage) {
     call->co_ref = twl_ref(L);
 }
 
+static int make_coroutine(twl_call *call) {
+    twl_stage stage = {.run = new_coroutine, .arg = call};
+    return twl_vm_run_stage(call->vm, &stage);
+}
+
+/* A call that was stopped for its time may have left the heap full of garbage,
+ * which only a collection takes away: without memory it is tried again after
+ * one. */
 static twl_call *create_call(twl_vm *vm) {
     twl_call *call = twl_zalloc(sizeof *call);
     if (call == NULL) {
@@ -38,8 +46,12 @@ static twl_call *create_call(twl_vm *vm) {
         return NULL;
     }
     call->vm = vm;
-    twl_stage stage = {.run = new_coroutine, .arg = call};
-    int status = twl_vm_run_stage(vm, &stage);
+    int status = make_coroutine(call);
+    if (status == LUA_ERRMEM) {
+        lua_pop(vm->L, 1);
+        twl_vm_collect_all(vm);
+        status = make_coroutine(call);
+    }
     if (status != 0) {
         twl_failure_take(vm, "", status, NULL);
         twl_free(call);
@@ -200,12 +212,12 @@ static void leave(twl_call *call, const twl_budget_frame *frame) {
 /* The call is over and its failure recorded: drops the coroutine. */
 static twl_status fail(twl_call *call) {
     twl_vm *vm = call->vm;
-    bool is_memory = vm->failure.kind == TWL_MEMORY;
+    bool is_full = vm->failure.kind == TWL_MEMORY || vm->used > vm->limit / 2;
     vm->has_fault = false;
     vm->has_grace = false;
     free_call(call);
-    if (is_memory) {
-        twl_vm_collect_all(vm);
+    if (is_full) {
+        twl_vm_collect_all(vm); /* what it grew is garbage now */
     }
     return TWL_FAILED;
 }

@@ -118,8 +118,8 @@ enum { TWP_RUN = 1, TWP_CHECK = 2, TWP_ASK = 4, TWP_STATUS = 8 };
       "TIME", "Without any write progress; then the connection is closed")     \
     X(REPLY_BUDGET, "limits.reply_budget", NULL, TWP_BYTES, TWP_RUN, 1024,     \
       1e12, "1MiB", "SIZE",                                                    \
-      "Direct sends that wait for one connection: half full, it is not read; "  \
-      "full, conn:send answers overloaded")                                  \
+      "Direct sends that wait for one connection: half full, it is not read; " \
+      "full, conn:send answers overloaded")                                    \
     X(PUBLICATION_BUDGET, "limits.publication_budget", NULL, TWP_BYTES,        \
       TWP_RUN, 1024, 1e12, "1MiB", "SIZE",                                     \
       "Publications that wait for one connection; full, the class's slow "     \

@@ -56,11 +56,13 @@ describe("the README's chat room", () => {
   test("lets two people talk and asks others who they are", async () => {
     const server = await serve(scriptsOf({ "main.lua": text }));
     const ada = await Client.open(server, "/?name=ada");
+    ada.send("alone");
+    await ada.expect("ada: alone"); // has subscribed
     const bob = await Client.open(server, "/?name=bob");
-    ada.send("hello");
-    await Promise.all([ada.expect("ada: hello"), bob.expect("ada: hello")]);
     bob.send("hi");
     await Promise.all([ada.expect("bob: hi"), bob.expect("bob: hi")]);
+    ada.send("hello");
+    await Promise.all([ada.expect("ada: hello"), bob.expect("ada: hello")]);
     await assert.rejects(Client.open(server), (error) => error instanceof Refused && error.status === 401);
   });
 });

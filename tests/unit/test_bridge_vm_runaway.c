@@ -167,6 +167,18 @@ static void a_growing_table_of_tables_ends(void **state) {
     assert_usable(w);
 }
 
+/* Nothing collects by itself near the limit: what a call has grown when its
+ * time is over must not be left for the next one. */
+static void a_call_stopped_for_its_time_leaves_no_full_heap(void **state) {
+    world *w = *state;
+    assert_stopped(w,
+                   "local t = {} "
+                   "for i = 1, 58 do t[i] = ('x'):rep(2^20 + i) end "
+                   "while true do end",
+                   TWL_BUDGET);
+    assert_true(twl_vm_memory(w->vm) < 32 << 20);
+}
+
 static void garbage_does_not_count_as_held_memory(void **state) {
     world *w = *state;
     /* 40 MiB are held; the garbage beside them is many times the limit. */
@@ -285,6 +297,7 @@ static int run_all(void) {
         shape(callbacks_of_c_functions_are_stopped),
         roomy(a_table_that_grows_for_ever_meets_the_limit),
         shape(a_growing_table_of_tables_ends),
+        shape(a_call_stopped_for_its_time_leaves_no_full_heap),
         roomy(garbage_does_not_count_as_held_memory),
         roomy(huge_strings_are_refused),
         shape(a_pattern_that_backtracks_is_stopped),

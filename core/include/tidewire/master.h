@@ -64,7 +64,7 @@ typedef struct tw_ready {
 } tw_ready;
 
 typedef struct tw_master_config {
-    tw_config server;        /* listen, limits, hooks, log; `loop` is NULL */
+    tw_config server; /* listen, limits, hooks, log; `loop` is NULL */
     tw_member_hooks member;
     void *member_user;
     uint32_t workers;        /* 0: one per core */
@@ -73,11 +73,11 @@ typedef struct tw_master_config {
                                 drain; NULL or "": only the Unix socket may */
     const char *runtime_dir; /* NULL: made below $XDG_RUNTIME_DIR or /tmp */
     const char *version;     /* of the program, for status */
-    uint32_t hang_cpu_ms;    /* [2000] own CPU time without a turn; see hang_off */
-    uint32_t hang_wall_ms;   /* [30000] */
-    bool hang_off;           /* for debuggers */
-    uint32_t drain_ms;       /* [10000] for a drain, then connections are cut */
-    uint32_t stop_ms;        /* [5000] for member.stop */
+    uint32_t hang_cpu_ms; /* [2000] own CPU time without a turn; see hang_off */
+    uint32_t hang_wall_ms; /* [30000] */
+    bool hang_off;         /* for debuggers */
+    uint32_t drain_ms;     /* [10000] for a drain, then connections are cut */
+    uint32_t stop_ms;      /* [5000] for member.stop */
     /* Called in the master once all members are ready: addresses as bound. */
     void (*on_ready)(const tw_ready *ready, void *user);
 } tw_master_config;

@@ -59,7 +59,8 @@
       "Deliveries lost because their connection closed")                       \
     X(GAPS, "link_gaps", "Gap records received from homes")                    \
     X(GAP_LOST, "link_gap_publications", "Publications lost between members")  \
-    X(SEQUENCED, "publications_sequenced", "Publications put in order as home")\
+    X(SEQUENCED, "publications_sequenced",                                     \
+      "Publications put in order as home")                                     \
     X(LINK_DROPPED, "link_deliveries_dropped",                                 \
       "Deliveries to other members dropped: their budget was full")            \
     X(LINK_RECORDS_OUT, "link_records_sent", "Link records sent")              \
@@ -71,7 +72,8 @@
     X(HOOK_CALLS, "hook_calls", "Calls of script hooks")                       \
     X(HOOK_ERRORS, "hook_errors", "Script hooks that raised")                  \
     X(HOOK_BUDGET, "hook_budget_exceeded", "Calls stopped by the CPU budget")  \
-    X(HOOK_MEMORY, "hook_memory_exceeded", "Calls stopped by the memory limit")\
+    X(HOOK_MEMORY, "hook_memory_exceeded",                                     \
+      "Calls stopped by the memory limit")                                     \
     X(HOOK_TIMEOUTS, "hook_timeouts", "Waiting hooks that ran out of time")    \
     X(TIMER_RUNS, "timer_runs", "Runs of script timers")                       \
     X(TIMER_SKIPS, "timer_skips", "Timer ticks skipped")                       \
@@ -89,7 +91,8 @@
     X(QUEUED, "deliveries_queued", "Deliveries waiting in queues")             \
     X(PINNED_BYTES, "pinned_bytes", "Batch memory held by waiting deliveries") \
     X(HOME_CHANNELS, "home_channels", "Channels whose home this slot is")      \
-    X(LINK_QUEUED_BYTES, "link_queued_bytes", "Bytes waiting for other members")\
+    X(LINK_QUEUED_BYTES, "link_queued_bytes",                                  \
+      "Bytes waiting for other members")                                       \
     X(LUA_BYTES, "lua_memory_bytes", "Memory of the script VMs")               \
     X(WAITING_HOOKS, "waiting_hooks", "Hooks that wait")                       \
     X(GENERATION, "generation", "Number of the running script generation")

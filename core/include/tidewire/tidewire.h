@@ -38,8 +38,8 @@ extern "C" {
 struct uv_loop_s;
 
 typedef struct tw_server tw_server;
-typedef struct tw_conn tw_conn;   /* a WebSocket connection */
-typedef struct tw_req tw_req;     /* an HTTP request, or the one of an upgrade */
+typedef struct tw_conn tw_conn; /* a WebSocket connection */
+typedef struct tw_req tw_req;   /* an HTTP request, or the one of an upgrade */
 typedef struct tw_route tw_route; /* what answers a path */
 typedef struct tw_timer tw_timer;
 
@@ -52,10 +52,10 @@ typedef struct tw_str {
 
 /* ---- hooks ------------------------------------------------------------ */
 
-/* The answer of a connection hook. TW_LATER: the hook goes on after it returned,
- * until tw_conn_done; meanwhile no other hook of this connection starts, its
- * socket is not read, control frames that were parsed already are answered and
- * the silence timer rests. */
+/* The answer of a connection hook. TW_LATER: the hook goes on after it
+ * returned, until tw_conn_done; meanwhile no other hook of this connection
+ * starts, its socket is not read, control frames that were parsed already are
+ * answered and the silence timer rests. */
 enum tw_hook_result { TW_DONE = 0, TW_LATER = 1 };
 
 /* A whole message, borrowed; a hook that answers TW_LATER copies what it needs
@@ -87,13 +87,14 @@ enum tw_hook {
 
 /* `user` is the config's hook_user. Hooks of one connection never overlap. */
 typedef struct tw_hooks {
-    /* Before the answer 101. Answers with tw_req_accept or tw_req_refuse, in the
-     * hook or later. Without it every upgrade is accepted. */
+    /* Before the answer 101. Answers with tw_req_accept or tw_req_refuse, in
+     * the hook or later. Without it every upgrade is accepted. */
     void (*on_upgrade)(tw_req *req, void *user);
     /* A plain request for a TW_ROUTE_HTTP. Answers with tw_req_respond, in the
      * hook or later. */
     void (*on_request)(tw_req *req, void *user);
-    /* The connection is open for its wire. `req` is valid until the hook ends. */
+    /* The connection is open for its wire. `req` is valid until the hook ends.
+     */
     int (*on_open)(tw_conn *conn, tw_req *req, void *user);
     int (*on_message)(tw_conn *conn, const tw_msg *msg, void *user);
     /* Once per on_open, after any running hook. 1006: lost without a close. */
@@ -114,7 +115,8 @@ typedef struct tw_hooks {
 typedef enum tw_route_kind {
     TW_ROUTE_SOCKET, /* WebSocket upgrades */
     TW_ROUTE_HTTP,   /* on_request */
-    TW_ROUTE_STATIC  /* files of a folder; the rest of a "*" pattern is the path */
+    TW_ROUTE_STATIC  /* files of a folder; the rest of a "*" pattern is the path
+                      */
 } tw_route_kind;
 
 typedef enum tw_rate_over {
@@ -145,11 +147,11 @@ typedef struct tw_route_config {
     size_t max_body_bytes; /* [1 MiB]; more is answered with 413 */
 
     /* TW_ROUTE_SOCKET */
-    unsigned hooks;            /* set of tw_hook */
-    const char *wire;          /* ["raw"] */
-    uint32_t ping_ms;          /* [30000] silence before a ping */
-    uint32_t idle_ms;          /* [60000] silence before a close */
-    size_t max_message_bytes;  /* [65536] more is closed with 1009 */
+    unsigned hooks;             /* set of tw_hook */
+    const char *wire;           /* ["raw"] */
+    uint32_t ping_ms;           /* [30000] silence before a ping */
+    uint32_t idle_ms;           /* [60000] silence before a close */
+    size_t max_message_bytes;   /* [65536] more is closed with 1009 */
     const char *const *origins; /* patterns; none = same origin */
     size_t origin_count;
     tw_rate rate;
@@ -211,7 +213,7 @@ TW_API int tw_server_set_classes(tw_server *server,
 /* Zero-initialise; 0 takes the default in brackets. Everything is copied but
  * the hooks' functions and the user pointers. */
 typedef struct tw_config {
-    struct uv_loop_s *loop; /* NULL: an own loop, see tw_server_run */
+    struct uv_loop_s *loop;    /* NULL: an own loop, see tw_server_run */
     const char *const *listen; /* "127.0.0.1:8080", "[::1]:80", "unix:/path" */
     size_t listen_count;
     tw_hooks hooks;
@@ -227,9 +229,9 @@ typedef struct tw_config {
     uint32_t handshake_ms;              /* [10000] for a whole request head */
     uint32_t http_idle_ms;              /* [15000] between requests */
     uint32_t http_handler_ms;           /* [60000] for an answer: then 503 */
-    uint32_t frame_ms;                  /* [30000] for a frame or message begun */
-    uint32_t close_ms;                  /* [5000] for the closing handshake */
-    uint32_t stall_ms;      /* [30000] without write progress closes */
+    uint32_t frame_ms;               /* [30000] for a frame or message begun */
+    uint32_t close_ms;               /* [5000] for the closing handshake */
+    uint32_t stall_ms;               /* [30000] without write progress closes */
     size_t reply_budget_bytes;       /* [1 MiB] per connection */
     size_t publication_budget_bytes; /* [1 MiB] per connection */
     size_t pinned_limit_bytes;       /* [64 MiB] batches held by the slow */
@@ -247,7 +249,8 @@ TW_API int tw_server_create(tw_server **server, const tw_config *config,
 /* Begins to accept. Routes and classes are best set before. 0 or TW_EIO. */
 TW_API int tw_server_listen(tw_server *server);
 
-/* The address bound for listen[i], with the real port. "" when there is none. */
+/* The address bound for listen[i], with the real port. "" when there is none.
+ */
 TW_API tw_str tw_server_address(const tw_server *server, size_t i);
 
 /* Runs an own loop until tw_server_stop. Not for a host's loop. */
@@ -262,9 +265,9 @@ TW_API void tw_server_drain(tw_server *server, uint32_t limit_ms,
                             void *arg);
 
 /* Closes everything at once and frees. An own loop is run until all is closed;
- * on a host's loop `closed` (may be NULL) is called from a later turn. Hooks are
- * called for what still closes (on_close, on_gone), then never again. Not from
- * inside a hook. */
+ * on a host's loop `closed` (may be NULL) is called from a later turn. Hooks
+ * are called for what still closes (on_close, on_gone), then never again. Not
+ * from inside a hook. */
 TW_API void tw_server_destroy(tw_server *server, void (*closed)(void *arg),
                               void *arg);
 
@@ -365,7 +368,7 @@ TW_API tw_str tw_conn_info(const tw_conn *conn);
 TW_API tw_str tw_conn_ip(const tw_conn *conn);
 TW_API tw_str tw_conn_subprotocol(const tw_conn *conn);
 TW_API uint8_t tw_conn_colour(const tw_conn *conn);
-TW_API bool tw_conn_is_open(const tw_conn *conn); /* sends are possible */
+TW_API bool tw_conn_is_open(const tw_conn *conn);  /* sends are possible */
 TW_API size_t tw_conn_queued(const tw_conn *conn); /* bytes not yet written */
 
 /* A number that names the connection on this worker and is never used again;
@@ -420,8 +423,8 @@ TW_API int tw_conn_subscribe(tw_conn *conn, tw_str channel, tw_subscribe_cb cb,
  * subscribe under way is answered with TW_ECLOSED. */
 TW_API int tw_conn_unsubscribe(tw_conn *conn, tw_str channel);
 TW_API bool tw_conn_is_subscribed(const tw_conn *conn, tw_str channel);
-/* The ith channel (confirmed ones only); false at the end. Readable in on_close,
- * too. */
+/* The ith channel (confirmed ones only); false at the end. Readable in
+ * on_close, too. */
 TW_API bool tw_conn_channel(const tw_conn *conn, size_t i, tw_str *channel);
 
 typedef struct tw_publish_options {
