@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: MIT
 find_package(PkgConfig REQUIRED)
 find_package(Threads REQUIRED)
-find_package(OpenSSL 3 REQUIRED COMPONENTS Crypto)
+find_package(OpenSSL 3 REQUIRED COMPONENTS SSL Crypto)
+find_package(ZLIB REQUIRED)
 find_package(wslay REQUIRED CONFIG)
 pkg_check_modules(UV REQUIRED IMPORTED_TARGET libuv>=1.44)
 
