@@ -2,16 +2,18 @@
 # SPDX-License-Identifier: MIT
 
 BUILD_PACKAGES = gcc libc6-dev cmake ninja-build pkg-config libluajit-5.1-dev \
-	libuv1-dev libwslay-dev libssl-dev libjansson-dev lua-cjson-dev \
+	libuv1-dev libwslay-dev libssl-dev zlib1g-dev libjansson-dev lua-cjson-dev \
 	node-llhttp
 TEST_PACKAGES = libcmocka-dev luajit lua-busted lua-check nodejs npm chromium \
-	prometheus curl procps python3
+	prometheus curl procps python3 valgrind openssl g++
+DEB_PACKAGES = dpkg-dev file
+FUZZ_PACKAGES = clang libclang-rt-dev
 
 RELEASE = build/release
 PROGRAM = $(RELEASE)/tidewire
 PREFIX ?= /usr/local
 
-.PHONY: all build run test test-asan bench bench-peers install clean deps test-deps help
+.PHONY: all build run test test-asan guard pauses bench bench-deps fuzz fuzz-ci fuzz-keep fuzz-targets install deb clean deps test-deps help
 
 all: build
 
@@ -32,14 +34,35 @@ test-asan: test-deps tests/node_modules/.package-lock.json build/asan/build.ninj
 	@cmake --build build/asan
 	@cd build/asan && ctest -j$$(nproc) --output-on-failure $(TESTS)
 
-bench: build ## CPU per message and bytes per connection, against a bare sender
-	@tests/bench/run.sh $(PROGRAM) $(ARGS)
+guard: test-deps build ## instructions of fixed work against those recorded
+	@cmake --build $(RELEASE) --target guard
+	@tests/bench/guard/guard.py $(RELEASE)/tests/bench/guard/guard $(ARGS)
 
-bench-peers: build ## the same work against other servers; long, see ARGS=--help
+pauses: build ## how long the collector of a script holds a server up
+	@cmake --build $(RELEASE) --target pauses
+	@$(RELEASE)/tests/bench/guard/pauses $(ARGS)
+
+bench: bench-deps build ## side by side with other servers; ARGS=--quick: two minutes
 	@tests/bench/compare.py $(PROGRAM) $(ARGS)
+
+fuzz: fuzz-targets ## fuzzes until something is found; TARGET=name for one target
+	@tests/fuzz/run.sh on build/fuzz $(TARGET)
+
+fuzz-ci: fuzz-targets ## a minute (FUZZ_SECONDS) for each fuzz target
+	@tests/fuzz/run.sh ci build/fuzz $(TARGET)
+
+fuzz-keep: fuzz-targets ## keeps those inputs found that reach new code
+	@tests/fuzz/run.sh keep build/fuzz $(TARGET)
+
+fuzz-targets: build/fuzz/build.ninja
+	@cmake --build build/fuzz --target fuzz-targets
 
 install: build ## installs below PREFIX, /usr/local by default
 	@cmake --install $(RELEASE) --prefix $(PREFIX)
+
+deb: build/deb/build.ninja ## Debian packages in build/deb
+	@cmake --build build/deb --target package
+	@ls build/deb/*.deb
 
 clean: ## removes everything that was built
 	@rm -rf build tests/node_modules
@@ -47,11 +70,19 @@ clean: ## removes everything that was built
 $(RELEASE)/build.ninja: CMakeLists.txt CMakePresets.json
 	@cmake --preset release >/dev/null
 
+build/deb/build.ninja: CMakeLists.txt CMakePresets.json
+	@.ci/packages $(BUILD_PACKAGES) $(DEB_PACKAGES)
+	@cmake --preset deb >/dev/null
+
 build/test/build.ninja: CMakeLists.txt CMakePresets.json
 	@cmake --preset test >/dev/null
 
 build/asan/build.ninja: CMakeLists.txt CMakePresets.json
 	@cmake --preset asan >/dev/null
+
+build/fuzz/build.ninja: CMakeLists.txt CMakePresets.json
+	@.ci/packages $(BUILD_PACKAGES) $(FUZZ_PACKAGES)
+	@cmake --preset fuzz >/dev/null
 
 tests/node_modules/.package-lock.json: tests/package-lock.json
 	@cd tests && npm ci --no-audit --no-fund --loglevel=error
@@ -60,5 +91,9 @@ tests/node_modules/.package-lock.json: tests/package-lock.json
 deps:
 	@.ci/packages $(BUILD_PACKAGES)
 
+# Its peers it installs itself: those that cannot be are left out.
+bench-deps:
+	@.ci/packages python3
+
 test-deps:
-	@.ci/packages $(BUILD_PACKAGES) $(TEST_PACKAGES)
+	@.ci/packages $(BUILD_PACKAGES) $(TEST_PACKAGES) $(DEB_PACKAGES)

@@ -45,8 +45,10 @@ char *tw__strndup(const char *data, size_t len) {
     return copy;
 }
 
-void tw__alloc_fail_nth(size_t nth) {
+size_t tw__alloc_fail_nth(size_t nth) {
+    size_t left = fail_countdown;
     fail_countdown = nth;
+    return left;
 }
 
 size_t tw__alloc_live(void) {

@@ -21,8 +21,9 @@ void tw__free(void *block);
 char *tw__strndup(const char *data, size_t len);
 
 /* For tests: the allocation number `nth` from now (1 = the next) fails, once;
- * 0 switches that off. */
-void tw__alloc_fail_nth(size_t nth);
+ * 0 switches that off. Gives what was left of the number before: 0 when that
+ * allocation has failed. */
+size_t tw__alloc_fail_nth(size_t nth);
 
 /* For tests: blocks that are allocated and not yet freed. */
 size_t tw__alloc_live(void);

@@ -10,6 +10,7 @@
 #ifndef TW_BUS_BROKER_H
 #define TW_BUS_BROKER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -66,14 +67,16 @@ typedef struct tw__broker_ops {
     void (*drop)(tw__broker *broker, const char *channel, size_t len);
 
     /* Tells how many subscribers this member has of a channel in which it has
-     * interest; sent at most once a turn. */
-    void (*set_count)(tw__broker *broker, const char *channel, size_t len,
+     * interest; sent at most once a turn. True: the home has it already, or
+     * will before it confirms the interest. False: it is on its way. */
+    bool (*set_count)(tw__broker *broker, const char *channel, size_t len,
                       uint32_t count);
 
-    /* Asks the home for the subscribers of all members. 0, TW_ENOMEM,
-     * TW_EINVALID, TW_EOVERLOADED (too many questions wait), TW_EUNAVAILABLE or
-     * TW_ECLOSED; after 0 the callback always comes, with TW_EUNAVAILABLE when
-     * the home stayed away. */
+    /* Asks the home for the subscribers of all members. What this member told
+     * of its own before is in the answer. 0, TW_ENOMEM, TW_EINVALID,
+     * TW_EOVERLOADED (too many questions wait), TW_EUNAVAILABLE or TW_ECLOSED;
+     * after 0 the callback always comes, with TW_EUNAVAILABLE when the home
+     * stayed away. */
     int (*count)(tw__broker *broker, const char *channel, size_t len,
                  tw__count_cb cb, void *arg);
 } tw__broker_ops;

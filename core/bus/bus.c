@@ -35,9 +35,9 @@ static void op_drop(tw__broker *broker, const char *channel, size_t len) {
     tw__interest_drop(bus_of(broker), channel, len);
 }
 
-static void op_set_count(tw__broker *broker, const char *channel, size_t len,
+static bool op_set_count(tw__broker *broker, const char *channel, size_t len,
                          uint32_t count) {
-    tw__interest_set_count(bus_of(broker), channel, len, count);
+    return tw__interest_set_count(bus_of(broker), channel, len, count);
 }
 
 static int op_count(tw__broker *broker, const char *channel, size_t len,
@@ -52,7 +52,6 @@ static const tw__broker_ops ops = {op_publish, op_interest, op_drop,
  * that an interest gets what is sequenced behind its confirmation. */
 static bool run_own(tw__turn_hook *hook) {
     tw__bus *bus = TW__CONTAINER(hook, tw__bus, turn_hook);
-    bus->is_before_link = true;
     tw__interest_answer_own(bus);
     tw__count_answer_own(bus);
     return tw__publish_run_own(bus);
@@ -62,7 +61,6 @@ static bool run_link(tw__turn_hook *hook) {
     tw__bus *bus = TW__CONTAINER(hook, tw__bus, link_hook);
     tw__list now;
     bool is_work_left = false;
-    bus->is_before_link = false;
     tw__list_init(&now);
     tw__list_move_all(&now, &bus->active);
     while (!tw__list_is_empty(&now)) {

@@ -40,12 +40,13 @@ typedef struct tw__bus_config {
     tw__loop *loop;
     tw__poller *poller; /* not the one of public connections */
     tw__clockwork *clockwork;
-    const tw__log *log; /* may be NULL */
-    const char *dir;    /* runtime folder, holds "bus.<slot>"; NULL: none */
-    int listen_fd;      /* the slot's bus socket, taken; -1: none */
-    uint16_t slot;      /* member number; admin members have slots >= slots
-                           and are home of nothing */
-    uint16_t slots;     /* homes: 0 .. slots-1 */
+    const tw__log *log;  /* may be NULL */
+    tw__pub_store *pubs; /* what comes over the link is made in it; or NULL */
+    const char *dir;     /* runtime folder, holds "bus.<slot>"; NULL: none */
+    int listen_fd;       /* the slot's bus socket, taken; -1: none */
+    uint16_t slot;       /* member number; admin members have slots >= slots
+                            and are home of nothing */
+    uint16_t slots;      /* homes: 0 .. slots-1 */
     uint32_t node;
     uint32_t incarnation;
     size_t publish_budget_bytes;  /* queued to one home; default 16 MiB */

@@ -88,8 +88,10 @@ void tw__count_answer_own(tw__bus *bus) {
     }
 }
 
+/* Behind the counts of this member, which the answers have to hold. */
 int tw__count_tell(tw__peer *peer) {
-    while (!tw__list_is_empty(&peer->counts_due)) {
+    while (tw__list_is_empty(&peer->due) &&
+           !tw__list_is_empty(&peer->counts_due)) {
         tw__count_request *request = REQUEST(peer->counts_due.next);
         tw__record record = {.type = TW__RECORD_COUNT_REQUEST,
                              .channel = request->channel,

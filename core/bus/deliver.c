@@ -183,7 +183,7 @@ void tw__deliver_pub(tw__bus *bus, tw__pub *pub) {
 
 static void hand_over(tw__bus *bus, const tw__record *record) {
     tw__broker_events *events = &bus->config.events;
-    tw__pub *pub = tw__record_to_pub(record);
+    tw__pub *pub = tw__record_to_pub(record, bus->config.pubs);
     if (pub != NULL) {
         events->on_publication(events->arg, pub);
         return;

@@ -111,7 +111,6 @@ struct tw__bus {
     tw__turn_hook turn_hook, link_hook, close_hook;
     tw__listener listener;
     bool is_closing;
-    bool is_before_link; /* in the end of a turn, and the link comes yet */
     uint64_t last_token;
     tw__map interests; /* by channel; not the dropped ones */
     tw__list own_due;  /* own interests in channels of this slot */
@@ -141,7 +140,10 @@ struct tw__inlet {
     bool is_closed;
 };
 
-/* peer.c: the outgoing stream. None of these calls out. */
+/* peer.c: the outgoing stream. None of these calls out, nor does flush.c. */
+
+/* Opens the stream of a peer that is off. */
+void tw__peer_open(tw__peer *peer);
 
 void tw__peer_init(tw__peer *peer, tw__bus *bus, uint16_t slot);
 
@@ -152,11 +154,6 @@ void tw__peer_close(tw__peer *peer);
 /* Something is to be written: at the end of the turn it will be, or the stream
  * be opened. */
 void tw__peer_use(tw__peer *peer);
-
-/* Writes what there is. True when it should go on in another turn. */
-bool tw__peer_flush(tw__peer *peer);
-
-bool tw__peer_has_something(const tw__peer *peer); /* to be written */
 
 /* The stream is over; it is opened again when it is needed. */
 void tw__peer_reset(tw__peer *peer);
@@ -170,16 +167,42 @@ void tw__peer_learn(tw__peer *peer, uint32_t incarnation);
 /* Bytes of publications that wait for this home. */
 size_t tw__peer_publish_level(const tw__peer *peer);
 
+/* flush.c: writing to it. */
+
+/* Writes what there is. True when it should go on in another turn. */
+bool tw__peer_flush(tw__peer *peer);
+
+bool tw__peer_has_something(const tw__peer *peer); /* to be written */
+
 /* interest.c: this member and the homes of its channels. */
 
 int tw__interest_add(tw__bus *bus, const char *channel, size_t len,
                      tw__interest_cb cb, void *arg);
 void tw__interest_drop(tw__bus *bus, const char *channel, size_t len);
-void tw__interest_set_count(tw__bus *bus, const char *channel, size_t len,
+bool tw__interest_set_count(tw__bus *bus, const char *channel, size_t len,
                             uint32_t count);
 
 /* Answers what needs no other member. Calls out. */
 void tw__interest_answer_own(tw__bus *bus);
+
+/* Calls out. */
+void tw__interest_answer(tw__interest *interest, int status,
+                         const tw__position *position);
+
+/* Something of it is to be told to its home. */
+void tw__interest_make_due(tw__interest *interest);
+
+/* Frees one that was dropped when nothing of it waits any more. */
+void tw__interest_free_if_done(tw__interest *interest);
+
+static inline size_t tw__interest_size(const tw__interest *interest) {
+    return (size_t)TW__RECORD_HEADER + interest->len; /* of its requests */
+}
+
+/* The engine ends: answers all with TW_ECLOSED and frees them. Calls out. */
+void tw__interest_close_all(tw__bus *bus);
+
+/* request.c: what homes are told of them, and what comes back. */
 
 /* Moves requests into the outbox while there is room. 0 or TW_ENOMEM. */
 int tw__interest_tell(tw__peer *peer);
@@ -193,9 +216,6 @@ void tw__interest_suspect(tw__peer *peer);
 void tw__interest_on_confirm(tw__peer *peer, const tw__record *record);
 void tw__interest_on_deliver(tw__peer *peer, const tw__record *record);
 void tw__interest_on_gap(tw__peer *peer, const tw__record *record);
-
-/* The engine ends: answers all with TW_ECLOSED and frees them. Calls out. */
-void tw__interest_close_all(tw__bus *bus);
 
 /* count.c: questions for the subscribers of all members. */
 

@@ -12,9 +12,6 @@
  * again; one that did not keeps the pauses growing. */
 enum { BACKOFF_MIN_MS = 10, BACKOFF_MAX_MS = 200, LASTED_MS = 1000 };
 
-/* What one peer may take of a turn, so that the others get theirs. */
-enum { WRITE_TURN_BYTES = 1024 * 1024 };
-
 static bool is_home(const tw__peer *peer) {
     return peer->slot < peer->bus->config.slots;
 }
@@ -115,7 +112,7 @@ static int connect_to(const tw__peer *peer, int *fd) {
     return err != 0 ? err : tw__socket_connect(&address, fd);
 }
 
-static void open_stream(tw__peer *peer) {
+void tw__peer_open(tw__peer *peer) {
     int fd;
     if (connect_to(peer, &fd) != 0) {
         rest(peer);
@@ -201,7 +198,7 @@ static void on_io(tw__io *io, unsigned events) {
 static void on_retry(tw__wheel_entry *entry) {
     tw__peer *peer = TW__CONTAINER(entry, tw__peer, retry);
     if (peer->state == TW__PEER_RESTING) {
-        open_stream(peer);
+        tw__peer_open(peer);
     } else {
         tw__peer_use(peer);
     }
@@ -252,9 +249,7 @@ void tw__peer_close(tw__peer *peer) {
 void tw__peer_use(tw__peer *peer) {
     if (tw__list_is_empty(&peer->active)) {
         tw__list_push(&peer->bus->active, &peer->active);
-        if (!peer->bus->is_before_link) {
-            tw__bus_wake(peer->bus);
-        }
+        tw__loop_wake_for(peer->bus->config.loop, TW__TURN_LINK);
     }
 }
 
@@ -276,81 +271,4 @@ void tw__peer_learn(tw__peer *peer, uint32_t incarnation) {
     } else {
         tw__publish_recover(peer);
     }
-}
-
-/* Without memory the rest stays where it is, and a later turn tries again. */
-static void fill(tw__peer *peer) {
-    const tw__bus_config *config = &peer->bus->config;
-    if (peer->outbox.level[TW__OUTBOX_DELIVERY] <=
-        config->delivery_budget_bytes / 2) {
-        peer->is_congested = false;
-    }
-    if (tw__interest_tell(peer) != 0 || tw__count_tell(peer) != 0 ||
-        tw__deliver_tell(peer) != 0 || tw__publish_tell(peer) != 0) {
-        tw__clockwork_set(config->clockwork, &peer->retry, BACKOFF_MIN_MS);
-    }
-}
-
-static void block(tw__peer *peer) {
-    peer->is_blocked = true;
-    if (tw__poller_modify(peer->bus->config.poller, &peer->io,
-                          TW__READ | TW__WRITE) != 0) {
-        tw__peer_reset(peer);
-    }
-}
-
-/* Bytes written; 0 when there is nothing, the kernel is full or the stream
- * broke. */
-static size_t write_some(tw__peer *peer) {
-    tw__bus_stats *stats = &peer->bus->stats;
-    size_t len;
-    const uint8_t *data = tw__outbox_unsent(&peer->outbox, &len);
-    if (len == 0) {
-        return 0;
-    }
-    ssize_t sent;
-    do {
-        sent = send(peer->io.fd, data, len, MSG_NOSIGNAL | MSG_DONTWAIT);
-    } while (sent < 0 && errno == EINTR);
-    if (sent < 0) {
-        if (errno == EAGAIN) {
-            block(peer);
-        } else {
-            tw__peer_reset(peer);
-        }
-        return 0;
-    }
-    stats->link_bytes_sent += (size_t)sent;
-    stats->link_records_sent += tw__outbox_sent(&peer->outbox, (size_t)sent);
-    if ((size_t)sent < len) {
-        block(peer);
-    }
-    return (size_t)sent;
-}
-
-bool tw__peer_has_something(const tw__peer *peer) {
-    return !tw__outbox_is_empty(&peer->outbox) ||
-           !tw__list_is_empty(&peer->due) ||
-           !tw__list_is_empty(&peer->counts_due) ||
-           !tw__list_is_empty(&peer->confirms) ||
-           !tw__list_is_empty(&peer->gaps) ||
-           !tw__list_is_empty(&peer->publications);
-}
-
-bool tw__peer_flush(tw__peer *peer) {
-    size_t written = 0;
-    if (peer->state == TW__PEER_OFF) {
-        open_stream(peer);
-    }
-    while (peer->state == TW__PEER_OPEN && !peer->is_blocked &&
-           written < WRITE_TURN_BYTES) {
-        fill(peer);
-        size_t len = write_some(peer);
-        if (len == 0) {
-            return false;
-        }
-        written += len;
-    }
-    return peer->state == TW__PEER_OPEN && !peer->is_blocked &&
-           tw__peer_has_something(peer);
 }

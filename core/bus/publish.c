@@ -112,7 +112,7 @@ int tw__publish_tell(tw__peer *peer) {
 
 static void recover_one(tw__peer *peer, const tw__record *record,
                         tw__list *recovered) {
-    tw__pub *pub = tw__record_to_pub(record);
+    tw__pub *pub = tw__record_to_pub(record, peer->bus->config.pubs);
     if (pub == NULL) {
         peer->bus->stats.publications_lost++;
         return;

@@ -136,10 +136,10 @@ void tw__record_of_pub(tw__record *record, enum tw__record_type type,
     record->data = tw__pub_data(pub);
 }
 
-tw__pub *tw__record_to_pub(const tw__record *record) {
-    tw__pub *pub =
-        tw__pub_create(record->channel, record->channel_len, record->key,
-                       record->key_len, record->data, record->len);
+tw__pub *tw__record_to_pub(const tw__record *record, tw__pub_store *store) {
+    tw__pub *pub = tw__pub_create_in(
+        store, record->channel, record->channel_len, record->key,
+        record->key_len, record->data, record->len);
     if (pub != NULL) {
         pub->header = record->header;
     }

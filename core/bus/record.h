@@ -90,9 +90,9 @@ static inline void tw__record_retype(uint8_t *bytes,
 void tw__record_of_pub(tw__record *record, enum tw__record_type type,
                        tw__pub *pub);
 
-/* The other way: a publication of its own; the reference is given. NULL without
- * memory. */
-tw__pub *tw__record_to_pub(const tw__record *record);
+/* The other way: a publication of its own, made in `store`, which may be NULL;
+ * the reference is given. NULL without memory. */
+tw__pub *tw__record_to_pub(const tw__record *record, tw__pub_store *store);
 
 /* What a publication takes in a stream; budgets count in this. */
 static inline size_t tw__record_pub_size(const tw__pub *pub) {

@@ -31,6 +31,26 @@ static uint64_t key_of(const tw__pub *pub) {
     return (high << 32 | low) | 1;
 }
 
+static void note_deadline(tw__batch *batch, uint64_t deadline_ms) {
+    if (deadline_ms != 0 &&
+        (batch->deadline_ms == 0 || deadline_ms < batch->deadline_ms)) {
+        batch->deadline_ms = deadline_ms;
+    }
+}
+
+/* Frames that became shorter leave room that nobody needs. */
+static tw__batch *give_back(tw__batch *batch, size_t bytes) {
+    size_t head = (size_t)(batch->data - (uint8_t *)batch);
+    tw__batch *fit = bytes - batch->len > bytes / 4
+                         ? tw__realloc(batch, head + batch->len)
+                         : NULL;
+    if (fit == NULL) {
+        return batch;
+    }
+    fit->data = (uint8_t *)fit + head;
+    return fit;
+}
+
 tw__batch *tw__batch_create(const tw__encoder *encoder, tw__list *pubs,
                             uint32_t count, uint64_t channel) {
     size_t bytes = 0;
@@ -45,11 +65,15 @@ tw__batch *tw__batch_create(const tw__encoder *encoder, tw__list *pubs,
     for (tw__list *node = pubs->next; node != pubs; node = node->next) {
         tw__pub *pub = TW__CONTAINER(node, tw__pub, node);
         size_t len = encoder->write(pub, batch->data + batch->len);
+        if (encoder->pack != NULL) {
+            len = encoder->pack(encoder->arg, batch->data + batch->len, len);
+        }
         *frame++ = (tw__frame){batch->len, (uint32_t)len, key_of(pub),
                                pub->header.deadline_ms};
         batch->len += (uint32_t)len;
+        note_deadline(batch, pub->header.deadline_ms);
     }
-    return batch;
+    return encoder->pack != NULL ? give_back(batch, bytes) : batch;
 }
 
 tw__batch *tw__batch_copy_frame(const tw__batch *batch, uint32_t frame) {
@@ -57,6 +81,7 @@ tw__batch *tw__batch_copy_frame(const tw__batch *batch, uint32_t frame) {
     tw__batch *copy = allocate(1, from->len, batch->channel);
     if (copy != NULL) {
         copy->row = batch->row;
+        copy->deadline_ms = from->deadline_ms;
         copy->frames[0] = *from;
         copy->frames[0].off = 0;
         copy->len = from->len;

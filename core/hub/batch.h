@@ -21,20 +21,24 @@ typedef struct tw__frame {
 
 typedef struct tw__batch {
     uint32_t _refs;
-    uint32_t pins;    /* frames waiting in queues */
-    uint32_t count;   /* frames */
-    uint32_t len;     /* bytes of all frames */
-    uint64_t channel; /* number of the channel, never used again */
-    uint8_t row;      /* of the channel's class, see fate.h */
+    uint32_t pins;        /* frames waiting in queues */
+    uint32_t count;       /* frames */
+    uint32_t len;         /* bytes of all frames */
+    uint64_t channel;     /* number of the channel, never used again */
+    uint64_t deadline_ms; /* the earliest of its frames; 0: none has one */
+    uint8_t row;          /* of the channel's class, see fate.h */
     uint8_t *data;
     tw__frame frames[];
 } tw__batch;
 
 /* How a codec writes a publication: `size` is the exact or greatest number of
- * bytes, `write` returns how many it wrote. */
+ * bytes, `write` returns how many it wrote. `pack`, unless it is NULL, then
+ * makes the frame shorter where it lies, and returns its length. */
 typedef struct tw__encoder {
     size_t (*size)(const tw__pub *pub);
     size_t (*write)(tw__pub *pub, uint8_t *out);
+    size_t (*pack)(void *arg, uint8_t *frame, size_t len);
+    void *arg;
 } tw__encoder;
 
 /* Encodes all publications of a list (tw__pub.node), `count` many. NULL without

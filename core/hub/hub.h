@@ -32,6 +32,7 @@ typedef struct tw__sub {
     tw__channel *channel;
     void *owner;
     uint32_t index; /* among the channel's members, or TW__NOT_JOINED */
+    uint32_t mark;  /* the owner's */
 } tw__sub;
 
 /* One entry of a channel's dense array: all that the walk needs for a

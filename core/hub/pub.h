@@ -44,8 +44,17 @@ typedef struct tw__pub_header {
     uint8_t trace[TW__TRACE_BYTES];
 } tw__pub_header;
 
+/* Keeps the memory of short publications for the next ones: bursts are made and
+ * freed together, more at a time than an allocator's quick list holds. All zero
+ * is an empty one. It outlives what was made in it. */
+typedef struct tw__pub_store {
+    tw__list *_free; /* tw__pub.node, linked by `next` alone */
+    uint32_t _count;
+} tw__pub_store;
+
 typedef struct tw__pub {
-    tw__list node; /* for the queue it is in */
+    tw__list node;         /* for the queue it is in */
+    tw__pub_store *_store; /* NULL: the allocator's */
     uint32_t _refs;
     uint32_t len;
     uint8_t channel_len, key_len;
@@ -55,10 +64,18 @@ typedef struct tw__pub {
 
 /* A publication with a zeroed header and one reference, which is given; the
  * payload is copied from `data`, or left to be filled when `data` is NULL.
- * NULL without memory. Lengths are checked by the caller. */
-tw__pub *tw__pub_create(const char *channel, size_t channel_len,
-                        const char *key, size_t key_len, const void *data,
-                        size_t len);
+ * `store` may be NULL. NULL without memory. Lengths are checked by the caller.
+ */
+tw__pub *tw__pub_create_in(tw__pub_store *store, const char *channel,
+                           size_t channel_len, const char *key, size_t key_len,
+                           const void *data, size_t len);
+
+static inline tw__pub *tw__pub_create(const char *channel, size_t channel_len,
+                                      const char *key, size_t key_len,
+                                      const void *data, size_t len) {
+    return tw__pub_create_in(NULL, channel, channel_len, key, key_len, data,
+                             len);
+}
 
 static inline const char *tw__pub_channel(const tw__pub *pub) {
     return pub->_bytes;
@@ -78,5 +95,8 @@ static inline tw__pub *tw__pub_ref(tw__pub *pub) {
 }
 
 void tw__pub_unref(tw__pub *pub);
+
+/* Gives the memory back; all publications made in it are gone. */
+void tw__pub_store_deinit(tw__pub_store *store);
 
 #endif

@@ -116,6 +116,9 @@ static void visit(tw__channel *channel, uint32_t index) {
         owed = tw__exceptions_allow(&channel->walk_except, member.sub->owner,
                                     owed);
     }
+    if (owed == 0) {
+        return; /* who alone would need a batch and is excepted needs none */
+    }
     tw__batch *batch = batch_for(channel, member.codec);
     if (batch == NULL) {
         channel->hub->pending_deliveries -= owed;

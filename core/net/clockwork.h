@@ -1,4 +1,4 @@
-/* clockwork.h - a timing wheel driven by the loop: one uv_timer for them all.
+/* clockwork.h - a timing wheel driven by the loop: one timer for them all.
  * SPDX-License-Identifier: MIT */
 #ifndef TW_NET_CLOCKWORK_H
 #define TW_NET_CLOCKWORK_H
@@ -9,7 +9,7 @@
 typedef struct tw__clockwork {
     tw__loop *loop;
     tw__wheel wheel;
-    uv_timer_t _timer;
+    tw__clock_timer _timer;
     tw__turn_hook _hook;
     uint64_t _armed_ms; /* UINT64_MAX: the timer is off */
     bool _is_stale, _is_paused;

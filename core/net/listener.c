@@ -17,19 +17,25 @@ static int open_reserve(void) {
     return open("/dev/null", O_RDONLY | O_CLOEXEC);
 }
 
+/* Not while it rests or is paused. */
+static void watch(tw__listener *listener) {
+    bool is_on = !listener->_is_paused && !tw__wheel_is_set(&listener->_rest);
+    tw__poller_modify(listener->_poller, &listener->_io, is_on ? TW__READ : 0);
+}
+
 static void on_rested(tw__wheel_entry *entry) {
     tw__listener *listener = TW__CONTAINER(entry, tw__listener, _rest);
     if (listener->_reserve < 0) {
         listener->_reserve = open_reserve();
     }
-    tw__poller_modify(listener->_poller, &listener->_io, TW__READ);
+    watch(listener);
 }
 
 /* The socket stays ready while nobody accepts: not watching it for a while is
  * what keeps the loop from spinning. */
 static void rest(tw__listener *listener) {
-    tw__poller_modify(listener->_poller, &listener->_io, 0);
     tw__clockwork_set(listener->_clockwork, &listener->_rest, REST_MS);
+    watch(listener);
 }
 
 static bool refuse_one(tw__listener *listener, int error) {
@@ -85,7 +91,7 @@ static void on_io(tw__io *io, unsigned events) {
     tw__listener *listener = TW__CONTAINER(io, tw__listener, _io);
     (void)events;
     for (int left = MAX_ACCEPTED_A_TURN; left > 0; left--) {
-        if (!is_started(listener)) {
+        if (!is_started(listener) || listener->_is_paused) {
             return;
         }
         tw__address peer;
@@ -117,6 +123,7 @@ int tw__listener_start(tw__listener *listener, tw__poller *poller,
     listener->_poller = poller;
     listener->_clockwork = clockwork;
     listener->_reserve = reserve;
+    listener->_is_paused = false;
     return 0;
 
 fail:;
@@ -128,6 +135,21 @@ fail:;
     listener->_io.fd = -1;
     errno = error;
     return error == ENOMEM ? TW_ENOMEM : TW_EIO;
+}
+
+static void set_paused(tw__listener *listener, bool is_paused) {
+    if (is_started(listener)) {
+        listener->_is_paused = is_paused;
+        watch(listener);
+    }
+}
+
+void tw__listener_pause(tw__listener *listener) {
+    set_paused(listener, true);
+}
+
+void tw__listener_resume(tw__listener *listener) {
+    set_paused(listener, false);
 }
 
 void tw__listener_stop(tw__listener *listener, bool keep_fd) {

@@ -26,6 +26,7 @@ struct tw__listener {
     tw__clockwork *_clockwork;
     tw__wheel_entry _rest;
     int _reserve; /* -1 while there is none */
+    bool _is_paused;
 };
 
 /* `fd` is listening already and is taken. The callbacks and arg are set before,
@@ -33,6 +34,11 @@ struct tw__listener {
  * 0, TW_ENOMEM or TW_EIO (errno). */
 int tw__listener_start(tw__listener *listener, tw__poller *poller,
                        tw__clockwork *clockwork, int fd);
+
+/* While paused nobody is accepted; newcomers wait in the kernel's queue. Does
+ * nothing on a listener that is not started. */
+void tw__listener_pause(tw__listener *listener);
+void tw__listener_resume(tw__listener *listener);
 
 /* Stops watching. Closes the descriptor too, unless `keep_fd`. Does nothing on
  * a listener that is not started. */

@@ -56,22 +56,25 @@ static void on_prepare(uv_prepare_t *prepare) {
     bool is_work_left = false;
     loop->_is_woken = false;
     for (int rank = 0; rank < TW__TURN_RANKS; rank++) {
+        loop->_rank = rank;
         is_work_left |= run_rank(loop, &loop->_hooks[rank]);
     }
+    loop->_rank = TW__TURN_RANKS;
     loop->turns++;
     loop->_is_in_turn = false;
     if (loop->on_turn != NULL && !loop->_is_closing) {
         loop->on_turn(loop, loop->on_turn_arg);
     }
     if (!loop->_is_closing) {
-        set_waiting(loop, !is_work_left && !loop->_is_woken);
+        bool is_quiet = !is_work_left && !loop->_is_woken;
+        set_waiting(loop, is_quiet && !tw__clock_step(&loop->clock));
     }
 }
 
 static void begin_turn(tw__loop *loop) {
     if (!loop->_is_in_turn) {
         loop->_is_in_turn = true;
-        loop->_turn_ms = uv_now(loop->uv);
+        loop->_turn_ms = tw__loop_now(loop);
     }
 }
 
@@ -94,6 +97,7 @@ static void init_handles(tw__loop *loop) {
 
 int tw__loop_init(tw__loop *loop, uv_loop_t *host) {
     memset(loop, 0, sizeof *loop);
+    loop->_rank = TW__TURN_RANKS;
     for (int rank = 0; rank < TW__TURN_RANKS; rank++) {
         tw__list_init(&loop->_hooks[rank]);
     }
@@ -108,6 +112,7 @@ int tw__loop_init(tw__loop *loop, uv_loop_t *host) {
     }
     uv_update_time(loop->uv); /* a host's loop may have stood still */
     loop->_turn_ms = uv_now(loop->uv);
+    tw__clock_init(&loop->clock, loop->uv);
     init_handles(loop);
     return 0;
 }
@@ -188,7 +193,8 @@ void tw__loop_run_once(tw__loop *loop, uint64_t wait_ms) {
         return;
     }
     uv_update_time(loop->uv); /* a timer starts from the cached time */
-    uv_timer_start(&loop->_limit, on_limit, wait_ms, 0);
+    /* May be over before the loop waits, which must have an end then, too. */
+    uv_timer_start(&loop->_limit, on_limit, wait_ms, wait_ms);
     uv_run(loop->uv, UV_RUN_ONCE);
     if (!loop->_is_closing) {
         uv_timer_stop(&loop->_limit);
@@ -196,16 +202,33 @@ void tw__loop_run_once(tw__loop *loop, uint64_t wait_ms) {
 }
 
 uint64_t tw__loop_now(const tw__loop *loop) {
-    return uv_now(loop->uv);
+    return tw__clock_now(&loop->clock);
+}
+
+int64_t tw__loop_wall(const tw__loop *loop) {
+    return tw__clock_wall(&loop->clock);
 }
 
 uint64_t tw__loop_turn_ms(const tw__loop *loop) {
-    return loop->_is_in_turn ? loop->_turn_ms : uv_now(loop->uv);
+    return loop->_is_in_turn ? loop->_turn_ms : tw__loop_now(loop);
 }
 
 void tw__loop_update_now(tw__loop *loop) {
     begin_turn(loop);
     uv_update_time(loop->uv);
+}
+
+void tw__loop_hold(tw__loop *loop, uint64_t at_ms) {
+    tw__clock_hold(&loop->clock, at_ms);
+}
+
+void tw__loop_advance(tw__loop *loop, uint64_t ms) {
+    tw__clock_advance(&loop->clock, ms);
+    tw__loop_wake(loop);
+}
+
+bool tw__loop_is_advancing(const tw__loop *loop) {
+    return tw__clock_is_moving(&loop->clock);
 }
 
 void tw__loop_add_hook(tw__loop *loop, tw__turn_hook *hook, tw__turn_cb cb,

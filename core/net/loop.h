@@ -20,16 +20,19 @@
 #include <uv.h>
 
 #include "base/list.h"
+#include "net/clock.h"
 
 typedef struct tw__loop tw__loop;
 typedef struct tw__turn_hook tw__turn_hook;
 
-/* The order in which the hooks of a turn's end run. */
+/* The order in which the hooks of a turn's end run. The link comes before the
+ * sockets: what a walk to thousands of them takes, other workers need not wait
+ * for, and do their part of it at the same time. */
 enum tw__turn_rank {
     TW__TURN_BUS,   /* home work, link records in and out of local queues */
+    TW__TURN_LINK,  /* one write per peer */
     TW__TURN_HUB,   /* batches are encoded and walked */
     TW__TURN_WRITE, /* connections with something queued are written */
-    TW__TURN_LINK,  /* one write per peer */
     TW__TURN_CLOSE, /* what was closed in this turn is freed */
     TW__TURN_RANKS
 };
@@ -45,6 +48,7 @@ struct tw__turn_hook {
 
 struct tw__loop {
     uv_loop_t *uv;
+    tw__clock clock;
     uint64_t turns; /* turns ended, for hang detection */
     /* After all hooks; may be NULL. */
     void (*on_turn)(tw__loop *loop, void *arg);
@@ -58,6 +62,7 @@ struct tw__loop {
     uv_idle_t _idle;       /* while on, the loop does not wait */
     uv_timer_t _limit;     /* of tw__loop_run_once */
     tw__list _hooks[TW__TURN_RANKS];
+    int _rank; /* whose hooks run now; TW__TURN_RANKS: nobody's */
     unsigned _open_handles;
     bool _is_own, _is_woken, _is_in_turn, _is_closing;
 };
@@ -84,14 +89,32 @@ void tw__loop_stop(tw__loop *loop);
 void tw__loop_run_once(tw__loop *loop, uint64_t wait_ms);
 
 /* Milliseconds of CLOCK_MONOTONIC, so comparable between the processes of a
- * machine; read by libuv when events arrive and again before timers. */
+ * machine; read by libuv when events arrive and again before timers. Under a
+ * held clock: of that. */
 uint64_t tw__loop_now(const tw__loop *loop);
+
+/* Milliseconds since 1970, for what people read. */
+int64_t tw__loop_wall(const tw__loop *loop);
 
 /* The same as it was when this turn's events arrived. */
 uint64_t tw__loop_turn_ms(const tw__loop *loop);
 
 /* Reads the clock again, after work that took long. */
 void tw__loop_update_now(tw__loop *loop);
+
+/* For tests, of the core and of scripts. From now on the loop's time stands
+ * still, at `at_ms` or at now when that is past, and moves only by
+ * tw__loop_advance: see clock.h. Before the first turn, or from inside of one;
+ * members that share a time are held at the same. */
+void tw__loop_hold(tw__loop *loop, uint64_t at_ms);
+
+/* Sends a held clock `ms` on. It goes while the loop runs, turn by turn;
+ * everything that falls due on the way is fired at its time. */
+void tw__loop_advance(tw__loop *loop, uint64_t ms);
+
+/* False once the time has come there and nothing is left to do in it. Work
+ * that never ends (an idle callback that always wants more) holds time up. */
+bool tw__loop_is_advancing(const tw__loop *loop);
 
 /* `hook` is borrowed until it is removed. Hooks may add and remove any hook,
  * themselves too, and free those they removed. Within a rank they run in the
@@ -104,6 +127,14 @@ void tw__loop_remove_hook(tw__turn_hook *hook);
 /* Makes the coming turn not wait: work was queued from outside of a turn, or by
  * a hook for one that ran before it. */
 void tw__loop_wake(tw__loop *loop);
+
+/* The same for work that the hooks of `rank` do; not needed, and not done, when
+ * they are still to run in the turn's end that is under way. */
+static inline void tw__loop_wake_for(tw__loop *loop, enum tw__turn_rank rank) {
+    if (loop->_rank >= (int)rank) {
+        tw__loop_wake(loop);
+    }
+}
 
 /* For the files of net/: counts an initialised handle as a user of the loop,
  * and closes such a one. `data` of the handle is the loop's. */

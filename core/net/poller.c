@@ -35,8 +35,8 @@ static void deliver(const struct epoll_event *event) {
     }
 }
 
-/* Whoever pauses, closes, removes or modifies from a callback edits what is
- * left of the batch: the pointer and length kept in the poller. */
+/* Whoever closes, removes or modifies from a callback edits what is left of the
+ * batch: the pointer and length kept in the poller. */
 static bool run_batch(tw__poller *poller) {
     struct epoll_event events[BATCH];
     int count = epoll_wait(poller->_epoll, events, BATCH, 0);
@@ -58,7 +58,7 @@ static void on_readable(uv_poll_t *handle, int status, int events) {
     (void)status;
     (void)events;
     for (int i = 0; i < MAX_BATCHES_A_TURN; i++) {
-        if (!run_batch(poller) || poller->_is_paused || !poller->_is_open) {
+        if (!run_batch(poller) || !poller->_is_open) {
             break;
         }
     }
@@ -121,15 +121,4 @@ void tw__poller_remove(tw__poller *poller, tw__io *io) {
     if (io->fd >= 0 && poller->_epoll >= 0) {
         control(poller, EPOLL_CTL_DEL, io, 0);
     }
-}
-
-void tw__poller_pause(tw__poller *poller) {
-    poller->_is_paused = true;
-    poller->_batch_len = 0;
-    uv_poll_stop(&poller->_handle);
-}
-
-void tw__poller_resume(tw__poller *poller) {
-    poller->_is_paused = false;
-    uv_poll_start(&poller->_handle, UV_READABLE, on_readable);
 }

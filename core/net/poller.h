@@ -2,9 +2,7 @@
  *
  * One epoll descriptor of our own, nested in the loop through a single
  * uv_poll_t (measured: 120 bytes a connection instead of 285 to 372). Level
- * triggered. A loop may have several pollers; one that is paused leaves its
- * descriptors unread without spinning: that is how public connections are
- * held still while a reload freezes.
+ * triggered. A loop may have several pollers.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef TW_NET_POLLER_H
@@ -38,7 +36,7 @@ typedef struct tw__poller {
     uv_poll_t _handle;
     struct epoll_event *_batch; /* fetched and not yet delivered */
     unsigned _batch_len;
-    bool _is_open, _is_paused;
+    bool _is_open;
 } tw__poller;
 
 /* 0, TW_ENOMEM or TW_EIO. The struct must not move while it is open. */
@@ -55,10 +53,5 @@ int tw__poller_modify(tw__poller *poller, tw__io *io, unsigned interest);
 /* Stops watching; before the descriptor is closed. Does nothing on one that is
  * closed (fd -1). */
 void tw__poller_remove(tw__poller *poller, tw__io *io);
-
-/* While paused nothing is delivered, from the moment of the call on; since
- * readiness is level triggered, nothing is lost either. */
-void tw__poller_pause(tw__poller *poller);
-void tw__poller_resume(tw__poller *poller);
 
 #endif

@@ -128,7 +128,7 @@ size_t tw_conn_queued(const tw_conn *conn) {
 }
 
 uint64_t tw_conn_handle(const tw_conn *conn) {
-    return (uint64_t)conn->serial << 32 | conn->index;
+    return (uint64_t)conn->serial << 32 | tw__conn_index(conn);
 }
 
 tw_conn *tw_server_find(tw_server *server, uint64_t handle) {
@@ -145,7 +145,7 @@ tw_conn *tw_server_find(tw_server *server, uint64_t handle) {
 tw_conn *tw_server_next(tw_server *server, uint32_t *cursor) {
     while (*cursor < server->conn_high) {
         tw_conn *conn = &server->conns[++*cursor];
-        if (conn->state != TW__CONN_FREE && conn->codec != NULL) {
+        if (conn->state != TW__CONN_FREE && conn->codec != 0) {
             return conn;
         }
     }
@@ -183,7 +183,7 @@ static inline int queue_message(tw_conn *conn, const void *data, size_t len,
         return conn->state == TW__CONN_OPEN ? TW_ENOMEM : TW_ECLOSED;
     }
     tw__count(server, TW_COUNTER_REPLIES, 1);
-    return conn->codec->send(queue, data, len, binary);
+    return tw__conn_codec(conn)->send(conn, queue, data, len, binary);
 }
 
 int tw_conn_send(tw_conn *conn, const void *data, size_t len, bool binary) {
@@ -204,6 +204,9 @@ int tw_conn_forward(tw_conn *conn, const tw_msg *msg) {
 }
 
 int tw_conn_close(tw_conn *conn, int code, tw_str reason) {
+    if (conn->state == TW__CONN_ENDED) {
+        tw__conn_cut(conn); /* what its peer left is not wanted any more */
+    }
     if (conn->state != TW__CONN_OPEN) {
         return TW_ECLOSED;
     }

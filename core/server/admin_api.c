@@ -56,7 +56,8 @@ static void get_ready(tw__admin_conn *conn, tw__admin_answer *answer) {
 
 static void get_status(tw__admin_conn *conn, tw__admin_answer *answer) {
     int error =
-        tw__admin_status(&answer->body, conn->admin->job, tw__board_now_ms());
+        tw__admin_status(&answer->body, conn->admin->job,
+                         tw__loop_now(&conn->admin->loop));
     finish(answer, error, 200, JSON);
 }
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
@@ -101,7 +100,8 @@ static void respond(tw__admin_conn *conn, tw__admin_answer *answer,
         .header_count = answer->allow != NULL ? 3 : 2,
         .is_head = is_head,
         .keep_alive = keep_alive,
-        .date = tw__http_date_at(&conn->admin->date, (int64_t)time(NULL))};
+        .date = tw__http_date_at(&conn->admin->date,
+                                 tw__loop_wall(&conn->admin->loop) / 1000)};
     int error = append(conn, answer, &base);
     tw__bytes_deinit(&answer->body);
     conn->is_last = !keep_alive;

@@ -13,6 +13,7 @@
 #include "server/codec.h"
 #include "server/http_conn.h"
 #include "server/server.h"
+#include "server/tls.h"
 
 static void note_reason(tw_conn *conn, int code, const char *reason,
                         size_t len) {
@@ -46,16 +47,24 @@ static void uncount(tw_conn *conn) {
     }
 }
 
-/* What every end of an open connection has in common: no more channels, no more
- * messages, on_close is due. */
-static void leave_open(tw_conn *conn, int code, const char *reason,
-                       size_t len) {
-    note_reason(conn, code, reason, len);
-    conn->state = TW__CONN_CLOSING;
+/* What every end of an open connection has in common: nothing can be sent to
+ * it, or happens to it, any more. */
+static void leave_open(tw_conn *conn, enum tw__conn_state state) {
+    conn->state = (uint8_t)state;
     uncount(conn);
     tw__conn_leave_all(conn);
     tw__conn_drop_alarms(conn);
     conn->flags &= ~(uint32_t)(TW__DUE_SLOW | TW__DUE_ALARM);
+}
+
+/* No more messages: on_close is due. */
+static void begin_close(tw_conn *conn, int code, const char *reason,
+                        size_t len) {
+    note_reason(conn, code, reason, len);
+    if (conn->state == TW__CONN_OPEN) {
+        leave_open(conn, TW__CONN_CLOSING);
+    }
+    conn->state = TW__CONN_CLOSING;
     if (conn->flags & TW__OPENED) {
         conn->flags |= TW__DUE_CLOSE;
     }
@@ -65,7 +74,8 @@ static void leave_open(tw_conn *conn, int code, const char *reason,
 static void send_close(tw_conn *conn, int code, const char *reason,
                        size_t len) {
     tw__outq *queue = tw__conn_out(conn);
-    if (queue == NULL || conn->codec->close(queue, code, reason, len) != 0) {
+    if (queue == NULL ||
+        tw__conn_codec(conn)->close(queue, code, reason, len) != 0) {
         tw__conn_cut(conn);
         return;
     }
@@ -76,11 +86,14 @@ static void send_close(tw_conn *conn, int code, const char *reason,
 }
 
 void tw__conn_close(tw_conn *conn, int code, const char *reason, size_t len) {
+    if (conn->state == TW__CONN_ENDED) {
+        tw__conn_cut(conn);
+    }
     if (conn->state != TW__CONN_OPEN) {
         return;
     }
     len = cut_reason(reason, len);
-    leave_open(conn, code, reason, len);
+    begin_close(conn, code, reason, len);
     send_close(conn, code, reason, len);
 }
 
@@ -94,32 +107,45 @@ void tw__conn_fail(tw_conn *conn, int code, const char *reason) {
 void tw__conn_peer_closed(tw_conn *conn, int code, const char *reason,
                           size_t len) {
     conn->flags |= TW__CLOSE_SEEN;
-    if (conn->state == TW__CONN_OPEN) {
-        leave_open(conn, code, reason, len);
-        send_close(conn, code == TW__WS_CLOSE_NONE ? TW__WS_CLOSE_NONE : code,
-                   NULL, 0);
+    if (tw__conn_is_heard(conn)) {
+        begin_close(conn, code, reason, len);
+        send_close(conn, code, NULL, 0);
     } else {
         tw__conn_advance_close(conn);
     }
 }
 
-void tw__conn_cut(tw_conn *conn) {
+static void drop_queue(tw_conn *conn) {
     tw_server *server = conn->server;
-    if (conn->state == TW__CONN_OPEN) {
-        leave_open(conn, TW__WS_CLOSE_ABNORMAL, "", 0);
-    }
-    if (conn->io.fd < 0) {
-        return;
-    }
-    tw__poller_remove(&server->edge, &conn->io);
-    close(conn->io.fd);
-    conn->io.fd = -1;
-    conn->state = TW__CONN_GONE;
     if (conn->out != NULL) {
         tw__count(server, TW_COUNTER_CLOSED_LOSS, conn->out->frames);
         tw__outq_destroy(conn->out, &server->pins);
         conn->out = NULL;
     }
+}
+
+void tw__conn_end(tw_conn *conn) {
+    drop_queue(conn);
+    conn->flags |= TW__SHUT | TW__NO_READ;
+    conn->flags &= ~(uint32_t)(TW__WANT_WRITE | TW__DUE_PONG);
+    leave_open(conn, TW__CONN_ENDED);
+}
+
+void tw__conn_cut(tw_conn *conn) {
+    tw_server *server = conn->server;
+    if (tw__conn_is_heard(conn)) {
+        begin_close(conn, TW__WS_CLOSE_ABNORMAL, "", 0);
+    }
+    if (conn->state == TW__CONN_GONE) {
+        return;
+    }
+    if (conn->io.fd >= 0) {
+        tw__poller_remove(&server->edge, &conn->io);
+        close(conn->io.fd);
+        conn->io.fd = -1;
+    }
+    conn->state = TW__CONN_GONE;
+    drop_queue(conn);
     tw__clockwork_clear(&server->edge_clock, &conn->timer);
     tw__http_conn_abandon(conn);
     tw__conn_settle(conn);
@@ -150,6 +176,9 @@ void tw__conn_advance_close(tw_conn *conn) {
     if (conn->state != TW__CONN_CLOSING || !is_written ||
         (conn->flags & both) != both || conn->io.fd < 0) {
         return;
+    }
+    if (conn->flags & TW__TLS) {
+        tw__conn_end_tls(conn);
     }
     shutdown(conn->io.fd, SHUT_WR);
     conn->flags |= TW__SHUT;

@@ -32,10 +32,17 @@ int tw__codec_frame(tw__outq *queue, int opcode, const void *data, size_t len) {
     return 0;
 }
 
-static int send_message(tw__outq *queue, const void *data, size_t len,
-                        bool is_binary) {
+static int send_message(tw_conn *conn, tw__outq *queue, const void *data,
+                        size_t len, bool is_binary) {
+    (void)conn;
     return tw__codec_frame(queue, is_binary ? TW__WS_BINARY : TW__WS_TEXT, data,
                            len);
+}
+
+static int send_deflated(tw_conn *conn, tw__outq *queue, const void *data,
+                         size_t len, bool is_binary) {
+    return tw__codec_frame_deflated(
+        conn, queue, is_binary ? TW__WS_BINARY : TW__WS_TEXT, data, len);
 }
 
 /* The raw wire carries data only: it has no word for a gap. */
@@ -88,7 +95,7 @@ static tw__ws_verdict on_data(tw_conn *conn, bool is_binary,
 const tw__codec tw__codec_raw = {
     .name = "raw",
     .number = 0,
-    .publication = {size_of_publication, write_publication},
+    .publication = {size_of_publication, write_publication, NULL, NULL},
     .on_data = on_data,
     .send = send_message,
     .encode_gap = encode_gap,
@@ -97,7 +104,24 @@ const tw__codec tw__codec_raw = {
     .opens_at_once = true,
 };
 
-const tw__codec *tw__codec_find(const char *wire) {
+const tw__codec tw__codec_raw_deflate = {
+    .name = "raw",
+    .number = 1,
+    .deflates = true,
+    .publication = {size_of_publication, write_publication, NULL, NULL},
+    .on_data = on_data,
+    .send = send_deflated,
+    .encode_gap = encode_gap,
+    .ping = ping,
+    .close = send_close,
+    .opens_at_once = true,
+};
+
+const tw__codec *const tw__codecs[TW__CODECS] = {&tw__codec_raw,
+                                                 &tw__codec_raw_deflate};
+
+const tw__codec *tw__codec_find(const char *wire, bool deflates) {
     bool is_raw = wire == NULL || strcmp(wire, tw__codec_raw.name) == 0;
-    return is_raw ? &tw__codec_raw : NULL;
+    const tw__codec *raw = deflates ? &tw__codec_raw_deflate : &tw__codec_raw;
+    return is_raw ? raw : NULL;
 }

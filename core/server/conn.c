@@ -8,8 +8,10 @@
 
 #include "base/alloc.h"
 #include "base/random.h"
+#include "server/client.h"
 #include "server/http_conn.h"
 #include "server/server.h"
+#include "server/tls.h"
 
 /* ---- intrusive queues ---- */
 
@@ -26,11 +28,11 @@ void tw__conn_enqueue(tw_conn *conn, int queue) {
     conn->in_queue |= (uint8_t)(1u << queue);
     conn->next[queue] = 0;
     if (ends->last == 0) {
-        ends->first = conn->index;
+        ends->first = tw__conn_index(conn);
     } else {
-        at(server, ends->last)->next[queue] = conn->index;
+        at(server, ends->last)->next[queue] = tw__conn_index(conn);
     }
-    ends->last = conn->index;
+    ends->last = tw__conn_index(conn);
 }
 
 tw_conn *tw__conn_dequeue(tw_server *server, int queue) {
@@ -65,7 +67,6 @@ static tw_conn *take_slot(tw_server *server) {
     }
     tw_conn *conn = at(server, index);
     memset(conn, 0, sizeof *conn);
-    conn->index = index;
     conn->server = server;
     conn->serial = ++server->serial ? server->serial : ++server->serial;
     server->conn_live++;
@@ -77,22 +78,8 @@ static void give_slot(tw_conn *conn) {
     conn->state = TW__CONN_FREE;
     conn->serial = 0;
     conn->next[0] = server->conn_free;
-    server->conn_free = conn->index;
+    server->conn_free = tw__conn_index(conn);
     server->conn_live--;
-}
-
-static void keep_address(tw_conn *conn, const tw__address *peer) {
-    const struct sockaddr *sa = (const struct sockaddr *)&peer->_storage;
-    conn->family = (uint8_t)sa->sa_family;
-    if (sa->sa_family == AF_INET) {
-        memcpy(conn->ip, &((const struct sockaddr_in *)sa)->sin_addr, 4);
-    } else if (sa->sa_family == AF_INET6) {
-        memcpy(conn->ip, &((const struct sockaddr_in6 *)sa)->sin6_addr, 16);
-    }
-}
-
-static bool is_ip(const tw_conn *conn) {
-    return conn->family == AF_INET || conn->family == AF_INET6;
 }
 
 static void drop_slot(tw_conn *conn, int fd) {
@@ -101,24 +88,25 @@ static void drop_slot(tw_conn *conn, int fd) {
     give_slot(conn);
 }
 
-tw_conn *tw__conn_create(tw_server *server, int fd, const tw__address *peer) {
+tw_conn *tw__conn_create(tw_server *server, int fd, const tw__address *peer,
+                         size_t listener) {
     tw_conn *conn = take_slot(server);
     if (conn == NULL) {
         close(fd);
         return NULL;
     }
-    keep_address(conn, peer);
     conn->state = TW__CONN_HTTP;
     conn->io = (tw__io){tw__conn_on_io, fd};
     conn->timer.cb = tw__conn_on_timer;
     tw__ws_input_init(&conn->input);
-    if (tw__http_conn_create(conn) != 0 ||
-        !tw__server_admit(server, conn->ip, is_ip(conn))) {
+    if (tw__http_conn_create(conn) != 0 || !tw__server_admit(server)) {
         drop_slot(conn, fd);
         return NULL;
     }
-    if (tw__poller_add(&server->edge, &conn->io, TW__READ) != 0) {
-        tw__server_dismiss(server, conn->ip, is_ip(conn));
+    if (!tw__conn_meet(conn, peer, listener) ||
+        tw__poller_add(&server->edge, &conn->io, TW__READ) != 0) {
+        tw__conn_uncount_address(conn);
+        tw__server_dismiss(server);
         drop_slot(conn, fd);
         return NULL;
     }
@@ -140,11 +128,11 @@ tw__extra *tw__conn_extra(tw_conn *conn) {
 
 /* ---- opening ---- */
 
-void tw__conn_upgrade(tw_conn *conn, tw_route *route) {
+void tw__conn_upgrade(tw_conn *conn, tw_route *route, bool deflates) {
     tw_server *server = conn->server;
     conn->route = route;
     route->refs++;
-    conn->codec = tw__codec_find(route->config.wire);
+    conn->codec = 1 + tw__codec_find(route->config.wire, deflates)->number;
     conn->state = TW__CONN_OPEN;
     tw__random_pooled(conn->id, sizeof conn->id);
     tw__count(server, TW_COUNTER_HANDSHAKES, 1);
@@ -152,8 +140,11 @@ void tw__conn_upgrade(tw_conn *conn, tw_route *route) {
     conn->flags |= TW__MANY;
     tw__conn_heard(conn);
     tw__conn_set_timer(conn);
-    if (conn->codec->opens_at_once) {
+    if (tw__conn_codec(conn)->opens_at_once) {
         tw__conn_opened(conn);
+    }
+    if (conn->flags & TW__NO_READ) {
+        tw__conn_watch(conn); /* from now on a hang-up matters */
     }
 }
 
@@ -173,6 +164,9 @@ static void free_conn(tw_conn *conn) {
     tw__clockwork_clear(&server->edge_clock, &conn->timer);
     tw__conn_drop_alarms(conn);
     tw__conn_drop_subs(conn);
+    if (conn->flags & TW__TLS) {
+        tw__conn_drop_tls(conn);
+    }
     tw__http_conn_destroy(conn);
     tw__ws_input_deinit(&conn->input, &server->ws_pool);
     if (conn->extra != NULL) {
@@ -183,7 +177,8 @@ static void free_conn(tw_conn *conn) {
     if (conn->route != NULL) {
         tw__route_unref(conn->route);
     }
-    tw__server_dismiss(server, conn->ip, is_ip(conn));
+    tw__conn_uncount_address(conn);
+    tw__server_dismiss(server);
     give_slot(conn);
 }
 
@@ -206,15 +201,15 @@ void tw__conn_free_dead(tw_server *server) {
             continue;
         }
         conn->next[TW__QUEUE_DEAD] = waiting.first;
-        waiting.first = conn->index;
-        waiting.last = waiting.last ? waiting.last : conn->index;
+        waiting.first = tw__conn_index(conn);
+        waiting.last = waiting.last ? waiting.last : tw__conn_index(conn);
     }
     for (uint32_t i = waiting.first; i != 0;) {
         uint32_t next = at(server, i)->next[TW__QUEUE_DEAD];
         tw__conn_enqueue(at(server, i), TW__QUEUE_DEAD);
         i = next;
     }
-    if (waiting.first != 0) {
+    if (waiting.first != 0 && server->frozen == 0) {
         tw__loop_wake(&server->loop);
     }
 }

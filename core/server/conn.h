@@ -4,7 +4,9 @@
  * Lives in the server's slab. Its life: HTTP (requests; no hooks of its own) ->
  * OPEN -> CLOSING (the close frame is queued or sent) -> LINGER (write side
  * shut, input drained) -> GONE (descriptor closed; a hook may still run), then
- * the slab takes it back. It is small on purpose: what only busy, slow or
+ * the slab takes it back. From OPEN it goes to ENDED when the peer hangs up
+ * while it is not read, and from there to GONE when all that the peer had said
+ * is heard. It is small on purpose: what only busy, slow or
  * talkative connections need hangs on pointers that are NULL for the others.
  *
  * Hooks of a connection never overlap. They start from two places only, both at
@@ -30,12 +32,12 @@
 
 typedef struct tw__codec tw__codec;
 typedef struct tw__http_conn tw__http_conn;
-typedef struct tw__waiter tw__waiter;
 
 enum tw__conn_state {
     TW__CONN_FREE,
     TW__CONN_HTTP,
     TW__CONN_OPEN,
+    TW__CONN_ENDED,
     TW__CONN_CLOSING,
     TW__CONN_LINGER,
     TW__CONN_GONE
@@ -57,18 +59,21 @@ enum tw__conn_flag {
     TW__CLOSE_SEEN = 1 << 12, /* the peer's close frame, or its end, came */
     TW__RATED = 1 << 13,      /* not read until the rate's bucket refills */
     TW__SHUT = 1 << 14,       /* write side is shut */
-    TW__MANY = 1 << 15        /* server-wide count includes it */
+    TW__MANY = 1 << 15,       /* server-wide count includes it */
+    TW__TLS = 1 << 16,        /* its TLS state is in the server's side table */
+    TW__SHAKING = 1 << 17,    /* ... and is not ready yet */
+    TW__CROSSED = 1 << 18,    /* TLS has to write before it can read */
+    TW__MORE = 1 << 19,     /* TLS has input that the poller knows nothing of */
+    TW__GREETING = 1 << 20, /* its PROXY header has not come yet */
+    TW__ADDRESS_COUNTED = 1 << 21 /* among those of its address */
 };
 
 /* The intrusive queues a connection can stand in. */
 enum { TW__QUEUE_DIRTY, TW__QUEUE_RUN, TW__QUEUE_DEAD, TW__QUEUES };
 
-/* A subscription as the connection sees it. */
-typedef struct tw__conn_sub {
-    tw__sub sub;
-    tw__waiter *waiter; /* under way: who waits for the confirmation */
-    bool is_confirmed;
-} tw__conn_sub;
+/* What a connection writes into a subscription's mark: whether it is confirmed,
+ * and the number of who waits for that, 0: nobody. */
+#define TW__SUB_CONFIRMED (UINT32_C(1) << 31)
 
 /* Who is behind it; one block, texts are NUL-terminated. */
 typedef struct tw__identity {
@@ -114,7 +119,6 @@ struct tw_conn {
     tw__io io;
     tw_server *server;
     tw_route *route;
-    const tw__codec *codec;
     void *data; /* the host's */
     tw__wheel_entry timer;
     tw__ws_input input;
@@ -122,9 +126,14 @@ struct tw_conn {
     tw__http_conn *http; /* until on_open ended */
     tw__identity *identity;
     tw__extra *extra;
-    tw__conn_sub *subs;
-    uint16_t sub_count, sub_cap;
-    uint32_t index, serial; /* the handle */
+    union {
+        tw__sub one; /* most connections are in one channel only */
+        tw__sub *many;
+    } subs;
+    uint16_t sub_count;
+    uint8_t sub_bits; /* room for 1 << sub_bits; 0: it is `one` */
+    uint8_t codec;    /* 1 + its number; 0: not chosen yet */
+    uint32_t serial;  /* with the index in the slab: the handle */
     uint32_t next[TW__QUEUES];
     uint32_t heard_ms; /* when life was last seen, since the server's start */
     uint8_t in_queue;  /* set of 1 << TW__QUEUE_... */
@@ -141,7 +150,7 @@ struct tw_conn {
     X(io, "descriptor passed; watched anew")                                   \
     X(server, "the receiver's")                                                \
     X(route, "by kind, method and pattern")                                    \
-    X(codec, "by name")                                                        \
+    X(codec, "by name, and whether it deflates")                               \
     X(data, "the host's: carried by its own save")                             \
     X(timer, "set anew from the deadlines")                                    \
     X(input, "partial header, frame and message as bytes")                     \
@@ -151,13 +160,12 @@ struct tw_conn {
     X(extra, "as bytes: stash, alarms, buckets, close, deadlines")             \
     X(subs, "channel names with position")                                     \
     X(sub_count, "with subs")                                                  \
-    X(sub_cap, "with subs")                                                    \
-    X(index, "given anew")                                                     \
+    X(sub_bits, "with subs")                                                   \
     X(serial, "given anew")                                                    \
     X(next, "of this process")                                                 \
     X(heard_ms, "as a deadline")                                               \
     X(in_queue, "of this process")                                             \
-    X(state, "as it is; OPEN and CLOSING only")                                \
+    X(state, "as it is; OPEN, ENDED and CLOSING only")                         \
     X(colour, "as it is")                                                      \
     X(family, "as it is")                                                      \
     X(flags, "as they are; not while BUSY")                                    \
@@ -166,20 +174,24 @@ struct tw_conn {
 
 /* ---- life (conn.c, close.c) --------------------------------------------- */
 
-/* A connection for an accepted descriptor (taken), in HTTP. NULL when there is
- * no memory or the slab is full: the descriptor is closed. */
-tw_conn *tw__conn_create(tw_server *server, int fd, const tw__address *peer);
+/* A connection for a descriptor (taken) that this listener accepted, in HTTP.
+ * NULL when there is no memory or a limit is reached, or its peer is no trusted
+ * proxy where only those may come: the descriptor is closed. */
+tw_conn *tw__conn_create(tw_server *server, int fd, const tw__address *peer,
+                         size_t listener);
 
 /* The extra block, made on first use; NULL without memory. */
 tw__extra *tw__conn_extra(tw_conn *conn);
 
-/* From HTTP to OPEN: identity and id are set, the answer is queued. */
-void tw__conn_upgrade(tw_conn *conn, tw_route *route);
+/* From HTTP to OPEN: identity and id are set, the answer is queued; whether it
+ * grants compression. */
+void tw__conn_upgrade(tw_conn *conn, tw_route *route, bool deflates);
 
 /* For codecs that open later: the connection is open for its wire now. */
 void tw__conn_opened(tw_conn *conn);
 
-/* Begins closing with a close frame. Nothing when it closes already. */
+/* Begins closing with a close frame. Nothing when it closes already; in ENDED
+ * what is not heard yet is dropped. */
 void tw__conn_close(tw_conn *conn, int code, const char *reason, size_t len);
 /* The same for a static reason, as a peer's fault: does not wait for its close.
  */
@@ -189,6 +201,15 @@ void tw__conn_peer_closed(tw_conn *conn, int code, const char *reason,
                           size_t len);
 /* The peer's stream ended, or is broken: nothing can be written. */
 void tw__conn_lost(tw_conn *conn);
+/* The same of an OPEN one whose input rests: to ENDED, and on to GONE when
+ * nothing is left to be heard (hangup.c). */
+void tw__conn_hung_up(tw_conn *conn);
+/* In ENDED, when its input does not rest and the stash is taken: the next part,
+ * or the end. */
+void tw__conn_hear_out(tw_conn *conn);
+/* From OPEN to ENDED: no channels, no queue, no alarms; on_close is not due
+ * yet. */
+void tw__conn_end(tw_conn *conn);
 /* An HTTP connection is done: flush, shut, linger. */
 void tw__conn_finish(tw_conn *conn);
 /* Goes on with closing when the queue is empty: shut, linger, close. */
@@ -214,6 +235,16 @@ void tw__conn_on_io(tw__io *io, unsigned events);
 /* Takes bytes that arrived: to HTTP or WebSocket. What may not be parsed yet
  * goes to the stash. */
 void tw__conn_take(tw_conn *conn, const uint8_t *data, size_t len);
+/* Keeps bytes that may not be parsed yet, behind those it has; cuts the
+ * connection when there is no memory. */
+void tw__conn_stash(tw_conn *conn, const uint8_t *data, size_t len);
+/* Half of the reply budget waits to be written: it is not read until then. */
+bool tw__conn_is_full(const tw_conn *conn);
+/* Its messages are for hooks. */
+static inline bool tw__conn_is_heard(const tw_conn *conn) {
+    return conn->state == TW__CONN_OPEN || conn->state == TW__CONN_ENDED;
+}
+
 /* May its input be parsed now? */
 bool tw__conn_may_read(const tw_conn *conn);
 /* Parses the stash, then watches for input again. */
@@ -260,6 +291,10 @@ uint64_t tw__conn_rate_ready_ms(const tw_conn *conn);
 
 /* ---- channels (subscribe.c, deliver.c) -------------------------------------
  */
+
+static inline tw__sub *tw__conn_subs(const tw_conn *conn) {
+    return conn->sub_bits == 0 ? (tw__sub *)&conn->subs.one : conn->subs.many;
+}
 
 /* Leaves all channels; the names stay readable until tw__conn_drop_subs. */
 void tw__conn_leave_all(tw_conn *conn);

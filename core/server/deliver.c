@@ -33,7 +33,7 @@ static void make_due(tw_server *server, tw__channel *channel, bool was_empty) {
     if (channel->class.batch_ms == 0 || interest == NULL ||
         channel->pending_bytes > GATHER_MAX_BYTES) {
         tw__channel_set_due(channel);
-        tw__loop_wake(&server->loop);
+        tw__loop_wake_for(&server->loop, TW__TURN_HUB);
     } else if (was_empty) {
         tw__clockwork_set(&server->link_clock, &interest->batch,
                           channel->class.batch_ms);
@@ -211,10 +211,16 @@ static void queue_rest(tw_conn *conn, const tw__channel *channel,
     }
 }
 
+/* Some frame must not be sent any more: it expired while the batch gathered, or
+ * while a large channel is walked. The slow path looks at each. */
+static bool has_expired(const tw_server *server, const tw__batch *batch) {
+    return batch->deadline_ms != 0 && batch->deadline_ms <= tw__now(server);
+}
+
 void tw__server_deliver(void *arg, tw__sub *sub, int fd, tw__channel *channel,
                         tw__batch *batch, uint32_t first, uint32_t count) {
     tw_server *server = arg;
-    if (fd >= 0) {
+    if (fd >= 0 && !has_expired(server, batch)) {
         ssize_t sent =
             send(fd, batch->data, batch->len, MSG_DONTWAIT | MSG_NOSIGNAL);
         if (sent == (ssize_t)batch->len) {

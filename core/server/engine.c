@@ -27,6 +27,7 @@ int tw__server_start_bus(tw_server *server, const tw__place *place) {
         .poller = &server->link,
         .clockwork = &server->link_clock,
         .log = &server->log,
+        .pubs = &server->pubs,
         .dir = place != NULL ? place->dir : NULL,
         .listen_fd = place != NULL ? place->bus_fd : -1,
         .slot = server->slot,

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "net/tls.h"
 #include "server/server.h"
 
 enum { FIGURES_MS = 100, FIGURES_TURNS = 16 };
@@ -48,16 +49,9 @@ static void copy_gauges(tw_server *server) {
     gauges[TW_GAUGE_QUEUED] =
         server->pins.frames + server->hub.pending_deliveries;
     gauges[TW_GAUGE_PINNED_BYTES] = server->pins.bytes;
-}
-
-static void note_duration(tw_server *server, uint64_t us) {
-    static const uint32_t bounds[] = TW__TURN_BOUNDS;
-    size_t bucket = 0;
-    while (bucket < TW__TURN_BUCKETS - 1 && us > bounds[bucket]) {
-        bucket++;
+    if (server->tls != NULL) {
+        gauges[TW_GAUGE_TLS_MEMORY] = tw__tls_memory();
     }
-    server->page->turn_buckets[bucket]++;
-    server->page->turn_sum_us += us;
 }
 
 static void on_figures_due(tw__wheel_entry *entry) {
@@ -88,8 +82,8 @@ void tw__server_note_turn(tw__loop *loop, void *arg) {
     (void)loop;
     server->page->turns++;
     /* Less than before: a host runs the loop on another thread than it did. */
-    note_duration(server,
-                  end > server->worked_us ? end - server->worked_us : 0);
+    tw__durations_note(&server->page->turn_times,
+                       end > server->worked_us ? end - server->worked_us : 0);
     server->worked_us = end;
     show_figures(server);
 }

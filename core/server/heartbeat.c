@@ -61,13 +61,14 @@ static uint64_t expiry(const tw_conn *conn) {
                : UINT64_MAX;
 }
 
+static uint64_t rate_deadline(const tw_conn *conn) {
+    return conn->flags & TW__RATED ? tw__conn_rate_ready_ms(conn) : UINT64_MAX;
+}
+
 static uint64_t open_deadline(const tw_conn *conn) {
     uint64_t deadline = earlier(silence_deadline(conn), frame_deadline(conn));
     deadline = earlier(deadline, earlier(stall_deadline(conn), expiry(conn)));
-    if (conn->flags & TW__RATED) {
-        deadline = earlier(deadline, tw__conn_rate_ready_ms(conn));
-    }
-    return deadline;
+    return earlier(deadline, rate_deadline(conn));
 }
 
 static uint64_t closing_since(const tw_conn *conn) {
@@ -80,6 +81,8 @@ static uint64_t deadline_of(const tw_conn *conn) {
         return tw__http_conn_deadline(conn);
     case TW__CONN_OPEN:
         return open_deadline(conn);
+    case TW__CONN_ENDED:
+        return rate_deadline(conn);
     case TW__CONN_CLOSING:
         return closing_since(conn) + conn->server->config.close_ms;
     case TW__CONN_LINGER:
@@ -113,7 +116,7 @@ void tw__conn_set_timer(tw_conn *conn) {
 static void send_ping(tw_conn *conn) {
     tw__outq *queue = tw__conn_out(conn);
     conn->flags |= TW__PINGED;
-    if (queue != NULL && conn->codec->ping(queue) == 0) {
+    if (queue != NULL && tw__conn_codec(conn)->ping(queue) == 0) {
         tw__count(conn->server, TW_COUNTER_PINGS_OUT, 1);
     }
 }
@@ -136,18 +139,22 @@ static bool is_ping_due(const tw_conn *conn, uint64_t now) {
            heard_at(conn) + ping_ms - ping_ms / 8 <= now;
 }
 
-static void on_open_timer(tw_conn *conn, uint64_t now) {
-    if ((conn->flags & TW__RATED) && tw__conn_rate_ready_ms(conn) <= now) {
+static void end_rate_rest(tw_conn *conn, uint64_t now) {
+    if (rate_deadline(conn) <= now) {
         conn->flags &= ~(uint32_t)TW__RATED;
         tw__conn_rested(conn);
         tw__conn_schedule(conn);
     }
+}
+
+static void on_open_timer(tw_conn *conn, uint64_t now) {
+    end_rate_rest(conn, now);
     if (stall_deadline(conn) <= now) {
         close_stalled(conn);
     } else if (expiry(conn) <= now) {
         tw__conn_close(conn, 3005, "expired", 7);
     } else if (frame_deadline(conn) <= now) {
-        tw__count(conn->server, TW_COUNTER_CLOSED_IDLE, 1);
+        tw__count(conn->server, TW_COUNTER_CLOSED_FRAME, 1);
         tw__conn_fail(conn, TW__WS_CLOSE_POLICY, "a frame took too long");
     } else if (is_ping_due(conn, now)) {
         send_ping(conn);
@@ -168,6 +175,9 @@ void tw__conn_on_timer(tw__wheel_entry *entry) {
     case TW__CONN_OPEN:
         on_open_timer(conn, now);
         break;
+    case TW__CONN_ENDED:
+        end_rate_rest(conn, now);
+        break;
     case TW__CONN_CLOSING:
     case TW__CONN_LINGER:
         if (deadline_of(conn) <= now) {
@@ -177,7 +187,10 @@ void tw__conn_on_timer(tw__wheel_entry *entry) {
     default:
         break;
     }
-    if (conn->io.fd >= 0 && !tw__wheel_is_set(&conn->timer)) {
+    bool has_deadline = conn->state == TW__CONN_ENDED
+                            ? (conn->flags & TW__RATED) != 0
+                            : conn->io.fd >= 0;
+    if (has_deadline && !tw__wheel_is_set(&conn->timer)) {
         tw__conn_set_timer(conn);
     }
 }

@@ -2,16 +2,17 @@
 #include "server/http_conn.h"
 
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "server/client.h"
 #include "server/req.h"
 #include "ws/handshake.h"
 
 int tw__http_conn_create(tw_conn *conn) {
     tw_server *server = conn->server;
-    tw__http_limits limits = {.max_head_bytes = server->config.max_head_bytes};
+    tw__http_limits limits = {.max_head_bytes = server->config.max_head_bytes,
+                              .max_headers = server->config.max_headers};
     tw__http_conn *http = tw__calloc(1, sizeof *http);
     if (http == NULL) {
         return TW_ENOMEM;
@@ -49,6 +50,7 @@ void tw__http_conn_destroy(tw_conn *conn) {
         conn->http = NULL;
         close_file(http);
         drop_req(http);
+        tw__free(http->proxy);
         tw__http_parser_destroy(http->parser);
         tw__free(http);
     }
@@ -84,16 +86,26 @@ static void enter(tw_conn *conn, enum tw__http_phase phase) {
 }
 
 /* Connection and Date, as this connection stands. */
+/* The last of those that one connection may ask. */
+static bool is_last_request(tw_conn *conn) {
+    tw_server *server = conn->server;
+    bool is_last = conn->http->requests >= server->config.max_requests;
+    tw__count(server, TW_COUNTER_HTTP_KEPT_LIMIT, is_last);
+    return is_last;
+}
+
 static void fill_framing(tw_conn *conn, tw__http_response *response) {
     tw_server *server = conn->server;
     tw__http_conn *http = conn->http;
     const tw_req *req = http->req;
     http->keep_alive = req != NULL && req->http->keep_alive &&
                        req->http->is_complete && !req->is_upgrade &&
-                       !server->draining && !http->peer_ended;
+                       !server->draining && !http->peer_ended &&
+                       !is_last_request(conn);
     response->keep_alive = http->keep_alive;
     response->is_head = req != NULL && req->http->is_head;
-    response->date = tw__http_date_at(&server->date, time(NULL));
+    response->date =
+        tw__http_date_at(&server->date, tw__loop_wall(&server->loop) / 1000);
 }
 
 static int commit(tw_conn *conn, int status, tw__bytes *bytes, int err) {
@@ -165,6 +177,8 @@ void tw__http_conn_error_with(tw_conn *conn, int status, const char *message,
 static void on_head(tw_conn *conn) {
     tw__http_conn *http = conn->http;
     tw__http_request *request = tw__http_parser_request(http->parser);
+    http->requests++;
+    tw__conn_find_client(conn, request);
     http->req = tw__req_create(conn, request);
     if (http->req == NULL) {
         tw__conn_cut(conn);
@@ -198,6 +212,9 @@ static void on_more(tw_conn *conn) {
 
 static void on_error(tw_conn *conn) {
     tw__http_error error = tw__http_parser_error(conn->http->parser);
+    bool is_too_long = error.status == 414 || error.status == 431;
+    tw__count(conn->server, TW_COUNTER_HTTP_TOO_LONG, is_too_long);
+    tw__count(conn->server, TW_COUNTER_HTTP_MALFORMED, error.status == 400);
     tw__http_conn_error(conn, error.status, error.reason, NULL);
 }
 
@@ -304,6 +321,7 @@ void tw__http_conn_timeout(tw_conn *conn) {
             return;
         }
         tw__count(conn->server, TW_COUNTER_HANDSHAKE_TIMEOUTS, http->has_begun);
+        tw__count(conn->server, TW_COUNTER_HTTP_IDLE, !http->has_begun);
         tw__conn_finish(conn);
         return;
     case TW__HTTP_BODY:

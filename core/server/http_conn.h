@@ -10,6 +10,7 @@
 
 #include "http/parser.h"
 #include "http/response.h"
+#include "net/proxy.h"
 #include "server/conn.h"
 
 enum tw__http_phase {
@@ -25,10 +26,14 @@ struct tw__http_conn {
     tw_req *req;       /* being read, answered, or of the upgrade */
     uint64_t since_ms; /* when the phase, or a head, began */
     uint8_t phase;
-    bool has_begun; /* something of a head has come */
+    bool has_begun;  /* something of a head has come */
+    bool is_trusted; /* the sender is a proxy that names its clients */
     bool keep_alive;
     bool peer_ended;
-    int file_fd; /* the rest of a file that is sent; -1: none */
+    tw__ip sender;     /* the peer, or who a PROXY header named */
+    tw__proxy *proxy;  /* while that has not come */
+    uint32_t requests; /* whose heads have come */
+    int file_fd;       /* the rest of a file that is sent; -1: none */
     uint64_t file_off, file_left;
 };
 

@@ -15,7 +15,9 @@ typedef struct tw__channel_interest {
     uint32_t users;       /* subscriptions, joined or under way */
     bool is_answered;     /* the broker's callback came */
     bool is_confirmed;
-    tw__list waiters;      /* until it is confirmed */
+    bool is_asking;        /* whether the home has counted the waiters */
+    tw__list waiters;      /* for the confirmation, or for that answer */
+    tw__list uncounted;    /* waiters for the next answer */
     tw__wheel_entry batch; /* when a gathered batch is due */
 } tw__channel_interest;
 

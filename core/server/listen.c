@@ -5,23 +5,34 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "server/client.h"
 #include "server/server.h"
+#include "server/tls.h"
 
 enum { BACKLOG = 4096 };
-
-static void on_accept(tw__listener *listener, int fd, const tw__address *peer) {
-    tw_server *server = listener->arg;
-    tw__count(server, TW_COUNTER_ACCEPTED, 1);
-    if (tw__conn_create(server, fd, peer) == NULL) {
-        tw__count(server, TW_COUNTER_ACCEPT_REFUSED, 1);
-    }
-}
 
 static void on_refused(tw__listener *listener, int error) {
     tw_server *server = listener->arg;
     tw__count(server, TW_COUNTER_ACCEPT_REFUSED, 1);
-    tw__log_write(&server->log, TW_LOG_WARN, "a connection was refused",
-                  "error", strerror(error), NULL);
+    tw__count(server, TW_COUNTER_ACCEPT_REFUSED_FDS, 1);
+    tw__server_note_refused(server, strerror(error));
+}
+
+static void on_accept(tw__listener *listener, int fd, const tw__address *peer) {
+    tw_server *server = listener->arg;
+    size_t which = (size_t)(listener - server->listeners);
+    tw__count(server, TW_COUNTER_ACCEPTED, 1);
+    if (!tw__server_has_room(server, fd)) {
+        close(fd);
+        on_refused(listener, EMFILE);
+        return;
+    }
+    tw_conn *conn = tw__conn_create(server, fd, peer, which);
+    if (conn == NULL) {
+        tw__count(server, TW_COUNTER_ACCEPT_REFUSED, 1);
+    } else if (server->tls != NULL) {
+        tw__conn_start_tls(conn, which);
+    }
 }
 
 static int open_one(const char *text, int *fd, char *detail, size_t size) {
@@ -50,6 +61,9 @@ static int reserve(tw_server *server, size_t count) {
 int tw__server_open_listeners(tw_server *server, const tw_config *config,
                               const int *fds, char *detail, size_t size) {
     int err = reserve(server, config->listen_count);
+    if (err == 0) {
+        err = tw__clients_open(server, config, detail, size);
+    }
     for (size_t i = 0; fds != NULL && err != 0 && i < config->listen_count;
          i++) {
         close(fds[i]);
@@ -73,6 +87,7 @@ int tw__server_open_listeners(tw_server *server, const tw_config *config,
 }
 
 int tw_server_listen(tw_server *server) {
+    tw__server_find_room(server);
     for (size_t i = 0; i < server->listener_count; i++) {
         tw__listener *listener = &server->listeners[i];
         listener->on_accept = on_accept;
@@ -86,9 +101,20 @@ int tw_server_listen(tw_server *server) {
             return err;
         }
     }
+    tw__server_pause_listening(server, server->frozen > 0);
     server->is_listening = true;
     server->page->is_ready = 1;
     return 0;
+}
+
+void tw__server_pause_listening(tw_server *server, bool is_paused) {
+    for (size_t i = 0; i < server->listener_count; i++) {
+        if (is_paused) {
+            tw__listener_pause(&server->listeners[i]);
+        } else {
+            tw__listener_resume(&server->listeners[i]);
+        }
+    }
 }
 
 void tw__server_stop_listening(tw_server *server) {
@@ -109,6 +135,7 @@ void tw__server_close_listeners(tw_server *server) {
     tw__free(server->listeners);
     tw__free(server->listen_fds);
     tw__free(server->addresses);
+    tw__clients_close(server);
     server->listener_count = 0;
 }
 

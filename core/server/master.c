@@ -201,6 +201,9 @@ static void look_after(tw__master *master, uint64_t now_ms) {
     if (now_ms >= master->end_ms) {
         end_late(master);
     }
+    if (master->vault != NULL) {
+        tw__tls_tickets_at(&master->tickets, now_ms);
+    }
     tw__children_look(master, now_ms);
     tw__reload_tick(&master->reload, now_ms);
     tw__master_begin_reload(master, now_ms);
@@ -255,7 +258,9 @@ static tw__job make_job(tw__master *master, tw__child *self) {
                    .bus_fd = self->bus_fd,
                    .addresses = master->addresses,
                    .listen_fds = self->listen_fds,
-                   .listen_count = self->listen_count};
+                   .listen_count = self->listen_count,
+                   .vault = master->vault,
+                   .tickets = master->tickets};
     memcpy(job.dir, master->runtime.dir, sizeof job.dir);
     memcpy(job.admin_address, master->admin, sizeof job.admin_address);
     tw__master_snapshot(job.dir, job.generation, job.snapshot);
@@ -277,13 +282,23 @@ static void settle(const tw__master *master, const tw__job *job,
                        &master->old_mask);
 }
 
+static void drop_tls(tw__job *job) {
+    tw__tls_vault_destroy(job->vault);
+    job->vault = NULL;
+    tw__tls_tickets_wipe(&job->tickets);
+}
+
 static int be_child(tw__master *master, tw__child *self) {
     bool is_admin = self->is_admin;
     tw__job job = make_job(master, self);
+    if (is_admin) {
+        drop_tls(&job); /* it has no use for keys */
+    }
     settle(master, &job, is_admin);
     tw__master_leave(master, self); /* frees `self`, too */
     int status = is_admin ? tw__admin_run(&job) : tw__worker_run(&job);
     tw__free(job.addresses);
+    drop_tls(&job);
     tw__board_destroy(job.board);
     return status;
 }

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "server/identity.h"
 #include "server/master_state.h"
 
 static uint32_t count_cores(void) {
@@ -29,6 +30,7 @@ static void fill_config(tw__master *master, const tw_master_config *config) {
     set_default(&filled->hang_wall_ms, 30000);
     set_default(&filled->drain_ms, 10000);
     set_default(&filled->stop_ms, 5000);
+    set_default(&filled->freeze_ms, TW__RELOAD_FREEZE_MS);
     master->workers = filled->workers;
     master->log = (tw__log){config->server.log, config->server.log_arg,
                             config->server.log_level};
@@ -102,16 +104,82 @@ static int open_board(tw__master *master) {
     return 0;
 }
 
+static int complain(tw__master *master, int error, const char *what,
+                    const char *why) {
+    return error == 0 ? 0 : tw__master_complain(master, error, what, why);
+}
+
+/* The folder is made by whom the server will run as: root has no business in a
+ * folder that somebody else can change. */
+static int open_folder(tw__master *master, const tw__identity *identity) {
+    const char *wanted = master->config.runtime_dir;
+    char why[512] = "cannot become its user";
+    bool was_granted = identity->is_change &&
+                       tw__runtime_grant(wanted, identity->uid, identity->gid);
+    int error = tw__identity_borrow(identity);
+    if (error == 0) {
+        error = tw__runtime_open(&master->runtime, wanted, why, sizeof why);
+    }
+    int back = tw__identity_return(identity);
+    if (error == 0 && was_granted) {
+        tw__runtime_take(&master->runtime);
+    }
+    return complain(master, error != 0 ? error : back, "no runtime folder",
+                    error != 0 ? why : "cannot become root again");
+}
+
+/* Root is given up between the two: ports may need it, nothing else does, not
+ * even to clean up after a failure. */
+static int open_sockets(tw__master *master, const tw__identity *identity) {
+    char why[256];
+    int error = tw__master_open_tcp(master);
+    int kept = tw__identity_assume(identity, why, sizeof why);
+    complain(master, kept, "cannot give up root", why);
+    error = error != 0 ? error : kept;
+    return error == 0 ? tw__master_open_unix(master) : error;
+}
+
+/* While we are still root, if we ever were. */
+static int open_tls(tw__master *master) {
+    char why[TW__VAULT_WHY] = "";
+    if (!tw__tls_is_wanted(&master->config.server)) {
+        return 0;
+    }
+    tw__tls_count_memory(); /* before anything here uses OpenSSL */
+    master->vault = tw__tls_vault_create();
+    int error = master->vault != NULL
+                    ? tw__tls_read_files(&master->config.server,
+                                         &master->vault->folios[0], why,
+                                         sizeof why)
+                    : TW_ENOMEM;
+    tw__tls_tickets_init(&master->tickets, tw__board_now_ms());
+    return complain(master, error, "cannot read the certificates", why);
+}
+
+static void close_tls(tw__master *master) {
+    tw__tls_vault_destroy(master->vault);
+    master->vault = NULL;
+    tw__tls_tickets_wipe(&master->tickets);
+}
+
 static int open_parts(tw__master *master) {
     if (master->workers > TW__SLOTS_MAX) {
         return tw__master_complain(master, TW_EINVALID, "too many workers",
                                    "there can be 1024");
     }
-    char why[512];
-    int error = tw__runtime_open(&master->runtime, master->config.runtime_dir,
-                                 why, sizeof why);
+    tw__identity identity;
+    char why[256];
+    int error = tw__identity_find(&identity, master->config.user,
+                                  master->config.group, why, sizeof why);
+    complain(master, error, "cannot run as this user", why);
+    if (error == 0) {
+        error = open_tls(master);
+    }
+    if (error == 0) {
+        error = open_folder(master, &identity);
+    }
     if (error != 0) {
-        return tw__master_complain(master, error, "no runtime folder", why);
+        return error;
     }
     error = open_board(master);
     if (error == 0) {
@@ -120,8 +188,9 @@ static int open_parts(tw__master *master) {
     if (error == 0) {
         error = tw__reload_init(&master->reload, master->workers,
                                 &tw__master_reload_ops, master);
+        master->reload.freeze_ms = master->config.freeze_ms;
     }
-    return error == 0 ? tw__master_open_sockets(master)
+    return error == 0 ? open_sockets(master, &identity)
                       : tw__master_complain(master, error, "cannot start",
                                             tw_strerror(error));
 }
@@ -171,6 +240,7 @@ static void close_children(tw__master *master, const tw__child *but) {
 }
 
 void tw__master_close(tw__master *master) {
+    close_tls(master);
     tw__master_remove_sockets(master);
     close_children(master, NULL);
     tw__runtime_close(&master->runtime);
@@ -180,6 +250,7 @@ void tw__master_close(tw__master *master) {
 }
 
 void tw__master_leave(tw__master *master, tw__child *self) {
+    tw__tls_tickets_wipe(&master->tickets);
     close_children(master, self);
     tw__runtime_leave(&master->runtime);
 }

@@ -38,6 +38,11 @@ static void tell_step(void *arg, uint32_t slot, tw__control_kind kind,
 static void on_begin(void *arg, uint32_t generation) {
     tw__master *master = arg;
     master->reload_covered = master->reload_wanted;
+    if (master->vault != NULL) {
+        const char *user = master->config.user;
+        tw__tls_vault_reread(master->vault, &master->config.server,
+                             user != NULL && *user != '\0', &master->log);
+    }
     log_step(master, TW_LOG_INFO, "reload begins", generation, NULL, NULL);
 }
 
@@ -68,6 +73,9 @@ static void on_decide(void *arg, uint32_t generation) {
     tw__master *master = arg;
     remove_snapshot(master, master->board->generation);
     master->board->generation = generation;
+    if (master->vault != NULL) {
+        tw__tls_vault_commit(master->vault);
+    }
     for (uint32_t i = 0; i < master->workers; i++) {
         recall_late(&master->children[i]);
     }
@@ -101,6 +109,9 @@ static void on_done(void *arg, uint32_t generation, int status,
                  NULL);
     } else {
         master->board->reloads_failed++;
+        if (master->vault != NULL) {
+            tw__tls_vault_abort(master->vault);
+        }
         remove_snapshot(master, generation);
         tw_log_level level = status == TW_ECLOSED ? TW_LOG_INFO : TW_LOG_ERROR;
         log_step(master, level, "reload aborted, the old generation goes on",

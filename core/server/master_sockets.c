@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "server/client.h"
 #include "server/master_state.h"
 
 enum { BACKLOG = 4096 };
@@ -15,6 +16,10 @@ int tw__master_complain(const tw__master *master, int error,
                         const char *message, const char *detail) {
     tw__log_write(&master->log, TW_LOG_ERROR, message, "error", detail, NULL);
     return error;
+}
+
+static bool is_unix_address(const char *text) {
+    return strncmp(text, "unix:", 5) == 0;
 }
 
 static int cannot_listen(const tw__master *master, const char *address,
@@ -78,9 +83,8 @@ static int listen_public(tw__master *master, size_t which) {
     errno = 0;
     int error = tw__address_parse(&address, text);
     if (error == 0) {
-        error = strncmp(text, "unix:", 5) == 0
-                    ? listen_unix(master, &address, which)
-                    : listen_tcp(master, address, which);
+        error = is_unix_address(text) ? listen_unix(master, &address, which)
+                                      : listen_tcp(master, address, which);
     }
     if (error != 0) {
         return cannot_listen(master, text, error);
@@ -119,26 +123,45 @@ static int listen_bus(tw__master *master) {
 }
 
 static int listen_admin(tw__master *master) {
-    tw__child *admin = tw__master_admin(master);
-    const char *tcp = master->config.admin;
-    int error = listen_in_folder(master, "admin.sock", &admin->listen_fds[0]);
-    if (error == 0 && tcp != NULL && *tcp != '\0') {
-        error = listen_at(master, tcp, &admin->listen_fds[1]);
-        note_address(admin->listen_fds[1], master->admin);
+    int *fd = &tw__master_admin(master)->listen_fds[1];
+    int error = listen_at(master, master->config.admin, fd);
+    note_address(*fd, master->admin);
+    return error;
+}
+
+/* Those public addresses that are Unix sockets, or those that are not. */
+static int listen_all_public(tw__master *master, bool is_unix) {
+    const tw_config *config = &master->config.server;
+    int error = 0;
+    for (size_t i = 0; error == 0 && i < config->listen_count; i++) {
+        if (is_unix == is_unix_address(config->listen[i])) {
+            error = listen_public(master, i);
+        }
     }
     return error;
 }
 
-int tw__master_open_sockets(tw__master *master) {
-    int error = 0;
-    for (size_t i = 0; error == 0 && i < master->config.server.listen_count;
-         i++) {
-        error = listen_public(master, i);
+int tw__master_open_tcp(tw__master *master) {
+    const char *admin = master->config.admin;
+    char why[TW__ADDRESS_TEXT + 128];
+    int error = tw__clients_check(&master->config.server, why, sizeof why);
+    if (error != 0) {
+        return tw__master_complain(master, error, "cannot listen", why);
     }
+    error = listen_all_public(master, false);
+    return error == 0 && admin != NULL && *admin != '\0' ? listen_admin(master)
+                                                         : error;
+}
+
+int tw__master_open_unix(tw__master *master) {
+    int error = listen_all_public(master, true);
     if (error == 0) {
         error = listen_bus(master);
     }
-    return error == 0 ? listen_admin(master) : error;
+    return error == 0
+               ? listen_in_folder(master, "admin.sock",
+                                  &tw__master_admin(master)->listen_fds[0])
+               : error;
 }
 
 /* The path of a public Unix socket is ours to remove. */
@@ -146,7 +169,7 @@ void tw__master_remove_sockets(const tw__master *master) {
     for (size_t i = 0;
          master->addresses != NULL && i < master->config.server.listen_count;
          i++) {
-        if (strncmp(master->addresses[i], "unix:", 5) == 0) {
+        if (is_unix_address(master->addresses[i])) {
             unlink(master->addresses[i] + 5);
         }
     }

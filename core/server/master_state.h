@@ -41,6 +41,7 @@
 #include "server/master_watch.h"
 #include "server/reload.h"
 #include "server/runtime.h"
+#include "server/tls_files.h"
 #include "tidewire/master.h"
 
 #define TW__NEVER UINT64_MAX
@@ -99,6 +100,8 @@ typedef struct tw__master {
     uint64_t reload_rest_ms; /* and not before this */
     uint64_t end_ms;         /* DRAINING, LEAVING: when all are killed */
     uint64_t look_ms;        /* when hangs are looked for next */
+    tw__tls_vault *vault; /* NULL: no listener speaks TLS */
+    tw__tls_tickets tickets;
     int signal_fd;
     sigset_t old_mask;
     struct sigaction old_pipe;
@@ -132,9 +135,11 @@ void tw__master_leave(tw__master *master, tw__child *self);
 int tw__master_complain(const tw__master *master, int error,
                         const char *message, const char *detail);
 
-/* Opens the public, bus and admin sockets into the children. 0, or an error
- * that was logged. */
-int tw__master_open_sockets(tw__master *master);
+/* Opens the TCP sockets, which may take root, and the Unix sockets, which are
+ * to belong to whom the server runs as, into the children. 0, or an error that
+ * was logged. */
+int tw__master_open_tcp(tw__master *master);
+int tw__master_open_unix(tw__master *master);
 
 /* Removes the files of public Unix sockets. */
 void tw__master_remove_sockets(const tw__master *master);

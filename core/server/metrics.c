@@ -110,30 +110,41 @@ static void fates(writer *w) {
 
 /* Buckets are cumulative in the text and plain in the page. The count is that
  * of the buckets, so that the three agree while the worker goes on counting. */
-static void turns_of(writer *w, uint32_t slot, const tw__page *page) {
-    static const uint32_t bounds_us[] = TW__TURN_BOUNDS;
+static void durations_of(writer *w, const char *name, uint32_t slot,
+                         const tw__durations *durations) {
+    static const uint32_t bounds_us[] = TW__DURATION_BOUNDS;
     uint64_t count = 0;
-    for (int i = 0; i < TW__TURN_BUCKETS - 1; i++) {
-        count += page->turn_buckets[i];
+    for (int i = 0; i < TW__DURATION_BUCKETS - 1; i++) {
+        count += durations->buckets[i];
         WRITE(w,
-              "tidewire_turn_seconds_bucket{slot=\"%" PRIu32
-              "\",le=\"%g\"} %" PRIu64 "\n",
-              slot, bounds_us[i] / 1e6, count);
+              "tidewire_%s_bucket{slot=\"%" PRIu32 "\",le=\"%g\"} %" PRIu64
+              "\n",
+              name, slot, bounds_us[i] / 1e6, count);
     }
-    count += page->turn_buckets[TW__TURN_BUCKETS - 1];
+    count += durations->buckets[TW__DURATION_BUCKETS - 1];
     WRITE(w,
-          "tidewire_turn_seconds_bucket{slot=\"%" PRIu32
-          "\",le=\"+Inf\"} %" PRIu64 "\n",
+          "tidewire_%s_bucket{slot=\"%" PRIu32 "\",le=\"+Inf\"} %" PRIu64 "\n",
+          name, slot, count);
+    WRITE(w, "tidewire_%s_sum{slot=\"%" PRIu32 "\"} %.6f\n", name, slot,
+          (double)durations->sum_us / 1e6);
+    WRITE(w, "tidewire_%s_count{slot=\"%" PRIu32 "\"} %" PRIu64 "\n", name,
           slot, count);
-    WRITE(w, "tidewire_turn_seconds_sum{slot=\"%" PRIu32 "\"} %.6f\n", slot,
-          (double)page->turn_sum_us / 1e6);
-    whole(w, "turn_seconds_count", slot, count);
 }
 
 static void turns(writer *w) {
     head(w, "turn_seconds", "histogram", "CPU time taken by turns of the loop");
     for (uint32_t slot = 0; slot < w->board->slots; slot++) {
-        turns_of(w, slot, &tw__board_at(w->board, slot)->page);
+        durations_of(w, "turn_seconds", slot,
+                     &tw__board_at(w->board, slot)->page.turn_times);
+    }
+}
+
+static void freezes(writer *w) {
+    head(w, "reload_freeze_seconds", "histogram",
+         "Time for which no hook ran because of a reload");
+    for (uint32_t slot = 0; slot < w->board->slots; slot++) {
+        durations_of(w, "reload_freeze_seconds", slot,
+                     &tw__board_at(w->board, slot)->page.freeze_times);
     }
 }
 
@@ -213,6 +224,7 @@ int tw__metrics_render(tw__bytes *out, const tw__board *board,
     processes(&w);
     fates(&w);
     turns(&w);
+    freezes(&w);
     counters(&w);
     gauges(&w);
     return w.error;

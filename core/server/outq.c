@@ -34,6 +34,25 @@ static void unpin(tw__pins *pins, tw__batch *batch, enum tw__fate fate) {
     tw__batch_unref(batch);
 }
 
+/* Chunks of replies are referred to by their piece alone, so one that was
+ * written can be filled again. */
+static void put_chunk(tw__outq *queue, tw__buf *chunk) {
+    if (queue->_chunk == NULL && tw__buf_len(chunk) == TW__CHUNK_BYTES) {
+        queue->_chunk = chunk;
+    } else {
+        tw__buf_unref(chunk);
+    }
+}
+
+static tw__buf *take_chunk(tw__outq *queue, size_t len) {
+    tw__buf *chunk = queue->_chunk;
+    if (chunk == NULL || len > TW__CHUNK_BYTES) {
+        return tw__buf_create(len > TW__CHUNK_BYTES ? len : TW__CHUNK_BYTES);
+    }
+    queue->_chunk = NULL;
+    return chunk;
+}
+
 static void release(tw__outq *queue, tw__pins *pins, tw__piece *piece,
                     size_t unwritten, enum tw__fate fate) {
     if (is_frame(piece)) {
@@ -42,7 +61,7 @@ static void release(tw__outq *queue, tw__pins *pins, tw__piece *piece,
         unpin(pins, piece->block, fate);
     } else {
         queue->reply_bytes -= unwritten;
-        tw__buf_unref(piece->block);
+        put_chunk(queue, piece->block);
     }
 }
 
@@ -59,6 +78,7 @@ void tw__outq_reset(tw__outq *queue, tw__pins *pins) {
         shift(queue);
     }
     queue->conflated = 0;
+    queue->sealed = queue->sealed_bytes = 0;
     if (queue->_cap > FIRST_CAP * 8) {
         tw__free(queue->_pieces);
         queue->_pieces = NULL;
@@ -69,6 +89,7 @@ void tw__outq_reset(tw__outq *queue, tw__pins *pins) {
 void tw__outq_destroy(tw__outq *queue, tw__pins *pins) {
     if (queue != NULL) {
         tw__outq_reset(queue, pins);
+        tw__buf_unref(queue->_chunk);
         tw__free(queue->_pieces);
         tw__free(queue);
     }
@@ -112,11 +133,10 @@ static tw__piece *open_chunk(const tw__outq *queue, size_t len) {
 uint8_t *tw__outq_reserve(tw__outq *queue, size_t len) {
     tw__piece *last = open_chunk(queue, len);
     if (last == NULL) {
-        size_t size = len > TW__CHUNK_BYTES ? len : TW__CHUNK_BYTES;
         if (reserve_piece(queue) != 0) {
             return NULL;
         }
-        tw__buf *chunk = tw__buf_create(size);
+        tw__buf *chunk = take_chunk(queue, len);
         if (chunk == NULL) {
             return NULL;
         }
@@ -135,7 +155,7 @@ void tw__outq_trim(tw__outq *queue, size_t len) {
     last->len -= (uint32_t)len;
     queue->reply_bytes -= len;
     if (last->len == 0) {
-        tw__buf_unref(last->block);
+        put_chunk(queue, last->block);
         queue->count--;
     }
 }
@@ -171,7 +191,8 @@ int tw__outq_push_frame(tw__outq *queue, tw__pins *pins, tw__batch *batch,
 }
 
 bool tw__outq_is_loose(const tw__outq *queue, uint32_t i) {
-    return is_frame(tw__outq_at(queue, i)) && (i > 0 || queue->begun == 0);
+    return is_frame(tw__outq_at(queue, i)) && i >= queue->sealed &&
+           (i > 0 || queue->begun == 0);
 }
 
 /* Pieces in front of the gap move back by one: what is removed is mostly near
@@ -361,8 +382,18 @@ int tw__outq_gather(const tw__outq *queue, struct iovec *vectors, int max,
     return used;
 }
 
+void tw__outq_seal(tw__outq *queue, size_t len) {
+    size_t reach = 0;
+    queue->sealed = 0;
+    queue->sealed_bytes = (uint32_t)len;
+    while (reach < len + queue->begun) {
+        reach += tw__outq_at(queue, queue->sealed++)->len;
+    }
+}
+
 uint32_t tw__outq_consume(tw__outq *queue, tw__pins *pins, size_t len) {
     uint32_t delivered = 0;
+    queue->sealed = queue->sealed_bytes = 0;
     while (len > 0) {
         tw__piece *piece = tw__outq_at(queue, 0);
         size_t left = piece->len - queue->begun;

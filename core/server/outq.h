@@ -33,6 +33,10 @@ typedef struct tw__outq {
     uint32_t count;
     uint32_t begun;  /* bytes of the first piece that are written */
     uint32_t frames; /* pieces that are publications */
+    /* Pieces at the front, and how many bytes of them, that stand encrypted in a
+     * record which waits for the kernel: they stay as they are. */
+    uint32_t sealed;
+    uint32_t sealed_bytes;
     /* The channel that was conflated last (0: none), what it was left, and what
      * was appended of it since then. */
     uint64_t conflated;
@@ -40,6 +44,7 @@ typedef struct tw__outq {
     size_t left_bytes, fresh_bytes;
     size_t reply_bytes, frame_bytes; /* not written yet */
     uint64_t progress_ms;            /* when the kernel last took something */
+    tw__buf *_chunk; /* empty, for the next replies; NULL: none */
 } tw__outq;
 
 /* Shared by all queues of a server. */
@@ -72,7 +77,8 @@ void tw__outq_trim(tw__outq *queue, size_t len);
 int tw__outq_push_frame(tw__outq *queue, tw__pins *pins, tw__batch *batch,
                         uint32_t frame, uint32_t skip);
 
-/* Whether the ith piece is a publication of which nothing is written. */
+/* Whether the ith piece is a publication of which nothing is written or sealed.
+ */
 bool tw__outq_is_loose(const tw__outq *queue, uint32_t i);
 
 /* Takes a loose piece out, for that reason. */
@@ -100,6 +106,9 @@ uint32_t tw__outq_expire(tw__outq *queue, tw__pins *pins, uint64_t now_ms);
  */
 int tw__outq_gather(const tw__outq *queue, struct iovec *vectors, int max,
                     size_t *total);
+
+/* The first `len` bytes, not 0, cannot be changed until they are consumed. */
+void tw__outq_seal(tw__outq *queue, size_t len);
 
 /* The kernel took `len` bytes off the front. Returns the publications that are
  * written completely with them. */

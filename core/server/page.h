@@ -10,27 +10,33 @@
 #ifndef TW_SERVER_PAGE_H
 #define TW_SERVER_PAGE_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "hub/fate.h"
 #include "tidewire/metrics.h"
 
-/* Upper bounds in microseconds of the histogram of turn times; the last bucket
+/* Upper bounds in microseconds of the histograms of durations; the last bucket
  * is everything above. */
-#define TW__TURN_BOUNDS                                                        \
+#define TW__DURATION_BOUNDS                                                    \
     {                                                                          \
         100, 250, 500, 1000, 2500, 5000, 10000, 25000, 50000, 100000, 250000,  \
             500000, 1000000                                                    \
     }
-enum { TW__TURN_BUCKETS = 14 };
+enum { TW__DURATION_BUCKETS = 14 };
+
+typedef struct tw__durations {
+    volatile uint64_t buckets[TW__DURATION_BUCKETS]; /* plain counts */
+    volatile uint64_t sum_us;
+} tw__durations;
 
 typedef struct tw__page {
     volatile uint64_t counters[TW_COUNTER_COUNT];
     volatile uint64_t gauges[TW_GAUGE_COUNT];
     tw__fate_row fates[TW__FATE_ROWS]; /* deliveries by channel class */
-    volatile uint64_t turn_buckets[TW__TURN_BUCKETS];
-    volatile uint64_t turn_sum_us;
-    volatile uint64_t turns; /* ended turns of the loop, all incarnations */
+    tw__durations turn_times;
+    tw__durations freeze_times; /* of reloads, committed or not */
+    volatile uint64_t turns;    /* ended turns of the loop, all incarnations */
     volatile uint64_t started_ms; /* monotonic; of this incarnation */
     volatile uint32_t incarnation;
     volatile uint32_t generation;
@@ -41,6 +47,16 @@ typedef struct tw__page {
 static inline void tw__page_count(tw__page *page, tw_counter counter,
                                   uint64_t n) {
     page->counters[counter] += n;
+}
+
+static inline void tw__durations_note(tw__durations *durations, uint64_t us) {
+    static const uint32_t bounds[] = TW__DURATION_BOUNDS;
+    size_t bucket = 0;
+    while (bucket < TW__DURATION_BUCKETS - 1 && us > bounds[bucket]) {
+        bucket++;
+    }
+    durations->buckets[bucket]++;
+    durations->sum_us += us;
 }
 
 /* User and system time and resident memory of a process of this machine.

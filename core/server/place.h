@@ -10,7 +10,9 @@
 #include "base/log.h"
 #include "net/clockwork.h"
 #include "net/poller.h"
+#include "net/tls_tickets.h"
 #include "server/page.h"
+#include "server/tls_files.h"
 #include "tidewire/tidewire.h"
 
 typedef struct tw__place {
@@ -21,6 +23,10 @@ typedef struct tw__place {
     const char *dir;        /* runtime folder with the bus sockets */
     int bus_fd;             /* the slot's listening bus socket; taken */
     const int *listen_fds;  /* one listening socket per config.listen; taken */
+    /* The contents of the files of config.listen_options, as they are in force,
+     * and the ticket keys of all slots; NULL: no TLS. Borrowed. */
+    const tw__tls_vault *vault;
+    const tw__tls_tickets *tickets;
 } tw__place;
 
 int tw__server_create(tw_server **server, const tw_config *config,

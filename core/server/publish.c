@@ -34,8 +34,9 @@ int tw_publish(tw_server *server, tw_str channel, const void *data, size_t len,
     if (err != 0) {
         return err;
     }
-    tw__pub *pub = tw__pub_create(channel.data, channel.len, options->key.data,
-                                  options->key.len, data, len);
+    tw__pub *pub =
+        tw__pub_create_in(&server->pubs, channel.data, channel.len,
+                          options->key.data, options->key.len, data, len);
     if (pub == NULL) {
         return TW_ENOMEM;
     }

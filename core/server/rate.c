@@ -64,6 +64,7 @@ tw__rate_verdict tw__conn_rate(tw_conn *conn, size_t len) {
         return TW__RATE_PASS;
     }
     conn->flags |= TW__RATED;
+    tw__count(conn->server, TW_COUNTER_RATE_WAITS, 1);
     tw__conn_set_timer(conn);
     return TW__RATE_WAIT;
 }

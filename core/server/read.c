@@ -7,11 +7,12 @@
  * SPDX-License-Identifier: MIT */
 #include <errno.h>
 #include <string.h>
-#include <sys/socket.h>
 
+#include "server/client.h"
 #include "server/codec.h"
 #include "server/http_conn.h"
 #include "server/server.h"
+#include "server/tls.h"
 
 void tw__conn_heard(tw_conn *conn) {
     tw_server *server = conn->server;
@@ -35,7 +36,7 @@ static bool has_stash(const tw_conn *conn) {
     return conn->extra != NULL && tw__bytes_len(&conn->extra->stash) > 0;
 }
 
-static bool is_full(const tw_conn *conn) {
+bool tw__conn_is_full(const tw_conn *conn) {
     return conn->out != NULL && conn->out->reply_bytes >=
                                     conn->server->config.reply_budget_bytes / 2;
 }
@@ -48,7 +49,7 @@ bool tw__conn_may_read(const tw_conn *conn) {
     if (conn->state == TW__CONN_HTTP) {
         return tw__http_conn_may_read(conn);
     }
-    return !(conn->flags & blocks) && !is_full(conn) &&
+    return !(conn->flags & blocks) && !tw__conn_is_full(conn) &&
            conn->server->frozen == 0;
 }
 
@@ -71,7 +72,7 @@ static tw__ws_verdict on_message(void *owner, bool is_binary,
                                  const uint8_t *data, size_t len) {
     tw_conn *conn = owner;
     note_whole(conn);
-    if (conn->state != TW__CONN_OPEN) {
+    if (!tw__conn_is_heard(conn)) {
         return TW__WS_CONTINUE; /* we closed: only the peer's close counts */
     }
     tw__count(conn->server, TW_COUNTER_MESSAGES_IN, 1);
@@ -87,7 +88,7 @@ static tw__ws_verdict on_message(void *owner, bool is_binary,
     case TW__RATE_WAIT:
         break;
     }
-    return conn->codec->on_data(conn, is_binary, data, len);
+    return tw__conn_codec(conn)->on_data(conn, is_binary, data, len);
 }
 
 /* Only the latest unanswered ping is kept; it is answered with the next write.
@@ -125,11 +126,11 @@ static const tw__ws_events events = {on_message, on_ping, on_pong, on_close};
 
 /* ---- taking bytes ---- */
 
-static void stash(tw_conn *conn, const uint8_t *data, size_t len) {
-    tw__extra *extra = tw__conn_extra(conn);
-    if (len == 0 || conn->io.fd < 0) {
+void tw__conn_stash(tw_conn *conn, const uint8_t *data, size_t len) {
+    if (len == 0 || conn->state == TW__CONN_GONE) {
         return;
     }
+    tw__extra *extra = tw__conn_extra(conn);
     if (extra == NULL || tw__bytes_append(&extra->stash, data, len) != 0) {
         tw__conn_cut(conn);
     }
@@ -151,17 +152,37 @@ static void note_partial(tw_conn *conn) {
     }
 }
 
+/* What the inflater did in this call. */
+static void count_inflated(tw_server *server) {
+    tw__inflater *inflater = &server->inflater;
+    tw__count(server, TW_COUNTER_INFLATED, inflater->messages);
+    tw__count(server, TW_COUNTER_INFLATE_IN, inflater->bytes_in);
+    tw__count(server, TW_COUNTER_INFLATE_OUT, inflater->bytes_out);
+    tw__count(server, TW_COUNTER_INFLATE_REFUSED, inflater->bombs);
+    inflater->messages = inflater->bytes_in = 0;
+    inflater->bytes_out = inflater->bombs = 0;
+}
+
 static size_t take_frames(tw_conn *conn, const uint8_t *data, size_t len) {
     tw_server *server = conn->server;
     size_t used = len;
     tw__ws_error error;
-    tw__ws_feed how = {&server->ws_pool, &events, conn,
+    bool inflates = tw__conn_codec(conn)->deflates;
+    tw__ws_feed how = {&server->ws_pool,
+                       &events,
+                       conn,
                        conn->route->config.max_message_bytes,
-                       server->config.read_turn_frames};
+                       server->config.read_turn_frames,
+                       inflates ? &server->inflater : NULL};
     tw__ws_status status =
         tw__ws_input_feed(&conn->input, &how, data, len, &used, &error);
+    if (inflates && (server->inflater.messages | server->inflater.bombs)) {
+        count_inflated(server);
+    }
     if (status == TW__WS_FAILED) {
         tw__count(server, TW_COUNTER_CLOSED_PROTOCOL, 1);
+        tw__count(server, TW_COUNTER_CLOSED_TOO_BIG,
+                  error.code == TW__WS_CLOSE_TOO_BIG);
         if (conn->state == TW__CONN_OPEN) {
             tw__conn_fail(conn, error.code, error.reason);
         } else {
@@ -177,16 +198,16 @@ void tw__conn_take(tw_conn *conn, const uint8_t *data, size_t len) {
     size_t used = len;
     if (conn->state == TW__CONN_HTTP) {
         used = tw__http_conn_feed(conn, data, len);
-    } else if (conn->state == TW__CONN_OPEN && !tw__conn_may_read(conn)) {
+    } else if (tw__conn_is_heard(conn) && !tw__conn_may_read(conn)) {
         used = 0;
-    } else if (conn->state == TW__CONN_OPEN ||
-               (conn->state == TW__CONN_CLOSING && conn->codec != NULL)) {
+    } else if (tw__conn_is_heard(conn) ||
+               (conn->state == TW__CONN_CLOSING && conn->codec != 0)) {
         used = take_frames(conn, data, len);
     }
     if (used < len) {
-        stash(conn, data + used, len - used);
-        if (tw__conn_may_read(conn)) {
-            tw__conn_schedule(conn);
+        tw__conn_stash(conn, data + used, len - used);
+        if (tw__conn_may_read(conn) || conn->server->frozen > 0) {
+            tw__conn_schedule(conn); /* the queue rests until the thaw */
         }
     }
 }
@@ -202,10 +223,19 @@ static void on_end(tw_conn *conn) {
     tw__conn_lost(conn);
 }
 
+/* What is left in TLS wakes nobody. While the input rests whoever ends that
+ * sees to it; a thaw looks at the queue. */
+static void come_again(tw_conn *conn) {
+    bool has_queue = tw__conn_may_read(conn) || conn->server->frozen > 0;
+    if (conn->io.fd >= 0 && has_queue) {
+        tw__conn_schedule(conn);
+    }
+}
+
 static void read_socket(tw_conn *conn) {
     tw_server *server = conn->server;
     size_t room = server->config.read_turn_bytes;
-    ssize_t got = recv(conn->io.fd, server->read_buffer, room, MSG_DONTWAIT);
+    ssize_t got = tw__conn_recv(conn, server->read_buffer, room);
     if (got > 0) {
         tw__count(server, TW_COUNTER_BYTES_IN, (uint64_t)got);
         tw__conn_take(conn, server->read_buffer, (size_t)got);
@@ -214,23 +244,74 @@ static void read_socket(tw_conn *conn) {
     } else if (errno != EAGAIN && errno != EINTR) {
         tw__conn_lost(conn);
     }
+    if (conn->flags & TW__MORE) {
+        come_again(conn);
+    }
+}
+
+/* There is input and it has to rest: not watching for it is what keeps the loop
+ * from spinning. Whoever ends the rest schedules the connection; a thaw looks
+ * at nobody, so who is here because of the freeze stands in its queue. */
+static void rest(tw_conn *conn) {
+    if (conn->server->frozen > 0) {
+        tw__conn_enqueue(conn, TW__QUEUE_RUN);
+    }
+    if (!(conn->flags & TW__NO_READ)) {
+        conn->flags |= TW__NO_READ;
+        tw__conn_watch(conn);
+    }
+}
+
+/* Its input rests and the peer shut its sending side, or (`is_broken`) nothing
+ * that is sent arrives. The first need not be said of one that will be read in
+ * this turn. */
+static void on_hangup(tw_conn *conn, bool is_broken) {
+    if (conn->state != TW__CONN_OPEN) {
+        tw__conn_lost(conn);
+    } else if (is_broken || !tw__conn_may_read(conn)) {
+        tw__conn_hung_up(conn);
+    } else {
+        tw__conn_schedule(conn);
+    }
+}
+
+/* Replies of one read leave with one write. Who is in no channel and has no
+ * hook due gets nothing else in this turn: there is nothing to wait for, and
+ * writing while all of the connection is in the cache costs less. */
+static void answer_at_once(tw_conn *conn) {
+    bool is_alone = conn->sub_count == 0 && conn->state == TW__CONN_OPEN &&
+                    !(conn->in_queue & 1u << TW__QUEUE_RUN);
+    if (conn->out != NULL && is_alone && !(conn->flags & TW__WANT_WRITE)) {
+        tw__conn_flush(conn);
+    }
 }
 
 void tw__conn_on_io(tw__io *io, unsigned ready) {
     tw_conn *conn = TW__CONTAINER(io, tw_conn, io);
+    if (conn->flags & (TW__GREETING | TW__SHAKING | TW__CROSSED)) {
+        if (conn->flags & TW__GREETING) {
+            tw__conn_greet(conn);
+            return;
+        }
+        if (!tw__conn_tls_step(conn)) {
+            return;
+        }
+        ready |= TW__READ;
+    }
     if (ready & TW__WRITE) {
         tw__conn_flush(conn);
     }
-    if (conn->io.fd < 0 || !(ready & TW__READ)) {
+    if (conn->io.fd < 0 || !(ready & (TW__READ | TW__HANGUP))) {
         return;
     }
-    if (tw__conn_may_read(conn) && !has_stash(conn)) {
+    bool is_read = (ready & TW__READ) != 0;
+    if (is_read && tw__conn_may_read(conn) && !has_stash(conn)) {
         read_socket(conn);
+        answer_at_once(conn);
     } else if (ready & TW__HANGUP) {
-        tw__conn_lost(conn); /* reset: nothing that is sent arrives */
-    } else if (!(conn->flags & TW__NO_READ)) {
-        conn->flags |= TW__NO_READ;
-        tw__conn_watch(conn);
+        on_hangup(conn, is_read);
+    } else {
+        rest(conn);
     }
 }
 
@@ -246,9 +327,20 @@ void tw__conn_resume(tw_conn *conn) {
     if (has_stash(conn) && tw__conn_may_read(conn)) {
         take_stash(conn);
     }
+    if (conn->state == TW__CONN_ENDED) {
+        if (!has_stash(conn) && tw__conn_may_read(conn)) {
+            tw__conn_hear_out(conn);
+        }
+        return;
+    }
     if (conn->io.fd >= 0 && (conn->flags & TW__NO_READ) && !has_stash(conn) &&
         tw__conn_may_read(conn)) {
         conn->flags &= ~(uint32_t)TW__NO_READ;
         tw__conn_watch(conn);
+    }
+    if ((conn->flags & TW__MORE) && conn->io.fd >= 0 && !has_stash(conn) &&
+        tw__conn_may_read(conn)) {
+        read_socket(conn);
+        answer_at_once(conn);
     }
 }

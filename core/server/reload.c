@@ -20,6 +20,7 @@ int tw__reload_init(tw__reload *reload, uint32_t slots,
     }
     *reload = (tw__reload){.committed = 1,
                            .attempt = 1,
+                           .freeze_ms = TW__RELOAD_FREEZE_MS,
                            ._ops = ops,
                            ._arg = arg,
                            ._slots = states,
@@ -111,7 +112,7 @@ static void prepare_others(tw__reload *reload) {
 
 static void freeze(tw__reload *reload, uint64_t now_ms) {
     reload->phase = TW__RELOAD_FREEZING;
-    reload->_freeze_until_ms = now_ms + TW__RELOAD_FREEZE_MS;
+    reload->_freeze_until_ms = now_ms + reload->freeze_ms;
     ask_all(reload, reload->_ops->freeze);
 }
 
@@ -218,8 +219,8 @@ void tw__reload_tick(tw__reload *reload, uint64_t now_ms) {
         char report[TW__RELOAD_REPORT];
         const uint8_t *slow =
             memchr(reload->_slots, SLOT_ASKED, reload->_count);
-        snprintf(report, sizeof report, "worker %u did not freeze within %d ms",
-                 (unsigned)(slow - reload->_slots), TW__RELOAD_FREEZE_MS);
+        snprintf(report, sizeof report, "worker %u did not freeze within %u ms",
+                 (unsigned)(slow - reload->_slots), reload->freeze_ms);
         fail(reload, TW_ETIMEOUT, report);
     }
 }

@@ -11,8 +11,7 @@
  *               snapshot
  *   PREPARING   every other slot loads that snapshot; a slot that comes up now
  *               joins
- *   FREEZING    no hook runs anywhere; save and restore. At most
- *               TW__RELOAD_FREEZE_MS
+ *   FREEZING    no hook runs anywhere; save and restore. At most `freeze_ms`
  *   COMMITTING  the new generation holds; the slots switch and say so. Nothing
  *               can fail here: a slot that dies starts on the new generation
  *
@@ -60,6 +59,7 @@ typedef struct tw__reload {
     tw__reload_phase phase;
     uint32_t committed; /* the generation that holds */
     uint32_t attempt;   /* the highest number used so far */
+    uint32_t freeze_ms; /* how long a freeze may take; TW__RELOAD_FREEZE_MS */
     const tw__reload_ops *_ops;
     void *_arg;
     uint8_t *_slots; /* enum slot_state */

@@ -27,6 +27,10 @@ tw_req *tw__req_create(tw_conn *conn, tw__http_request *http) {
     req->conn = conn;
     req->http = tw__http_request_ref(http);
     memcpy(req->ip, ip.data, ip.len + 1);
+    if ((conn->flags & TW__TLS) && tw__req_note_tls(req, conn) != 0) {
+        tw_req_unref(req);
+        return NULL;
+    }
     return req;
 }
 
@@ -85,6 +89,7 @@ void tw_req_unref(tw_req *req) {
         tw__route_unref(req->route);
     }
     tw__http_request_unref(req->http);
+    tw__req_drop_tls(req);
     tw__free(req->params);
     tw__free(req);
 }

@@ -31,6 +31,7 @@ struct tw_req {
     size_t param_count;
     char accept[TW__WS_ACCEPT_SIZE];
     char ip[TW__ADDRESS_TEXT];
+    struct tw__req_tls *tls; /* NULL: it came unencrypted */
 };
 
 /* Takes references to the parsed request; NULL without memory. */
@@ -38,6 +39,10 @@ tw_req *tw__req_create(tw_conn *conn, tw__http_request *http);
 
 /* Notes the route (may be NULL) and copies the parameters. 0 or TW_ENOMEM. */
 int tw__req_set_match(tw_req *req, const tw__http_match *match);
+
+/* tls_req.c: notes what is known of the connection's TLS. 0 or TW_ENOMEM. */
+int tw__req_note_tls(tw_req *req, const tw_conn *conn);
+void tw__req_drop_tls(tw_req *req);
 
 /* The view that ws/handshake.h wants. */
 tw__ws_request tw__req_view(const tw_req *req);

@@ -53,7 +53,7 @@ static int create(tw_route **out, const tw_route_config *config,
     if (err == 0 && config->kind == TW_ROUTE_STATIC) {
         err = open_folder(route, detail);
     }
-    if (err == 0 && tw__codec_find(config->wire) == NULL) {
+    if (err == 0 && tw__codec_find(config->wire, false) == NULL) {
         snprintf(detail.text, detail.size, "there is no wire '%s'",
                  config->wire);
         err = TW_EINVALID;

@@ -88,9 +88,13 @@ static void run_close(tw_conn *conn) {
 /* The request of the upgrade lives until on_open has ended. */
 static void drop_request(tw_conn *conn) {
     if (conn->http != NULL && conn->state != TW__CONN_HTTP &&
-        conn->codec != NULL && !is_set(conn, TW__DUE_OPEN | TW__BUSY)) {
+        conn->codec != 0 && !is_set(conn, TW__DUE_OPEN | TW__BUSY)) {
         tw__http_conn_destroy(conn);
     }
+}
+
+static bool may_start(const tw_conn *conn) {
+    return conn->server->frozen == 0 || conn->server->destroying;
 }
 
 void tw__conn_run(tw_conn *conn) {
@@ -101,13 +105,15 @@ void tw__conn_run(tw_conn *conn) {
                  {TW__DUE_SLOW, run_slow},
                  {TW__DUE_ALARM, run_alarm},
                  {TW__DUE_CLOSE, run_close}};
-    if (conn->server->frozen > 0 && !conn->server->destroying) {
-        return; /* the thaw schedules everybody who has something due */
-    }
     for (size_t i = 0; i < sizeof hooks / sizeof hooks[0]; i++) {
-        while (!is_set(conn, TW__BUSY) && is_set(conn, hooks[i].due)) {
+        while (!is_set(conn, TW__BUSY) && is_set(conn, hooks[i].due) &&
+               may_start(conn)) {
             hooks[i].run(conn);
         }
+    }
+    if (!may_start(conn)) {
+        tw__conn_schedule(conn); /* a hook of its own froze the server */
+        return;
     }
     drop_request(conn);
     tw__conn_resume(conn);

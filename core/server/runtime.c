@@ -269,6 +269,22 @@ static int open_wanted(tw__runtime *runtime, const char *wanted, char *detail,
     return make_private(wanted, &runtime->_made, detail, size);
 }
 
+/* Through the descriptor of what was made: the name might mean something else
+ * a moment later. */
+bool tw__runtime_grant(const char *wanted, uid_t uid, gid_t gid) {
+    struct stat st;
+    if (wanted == NULL || *wanted == '\0' || mkdir(wanted, 0700) != 0) {
+        return false;
+    }
+    int fd = open(wanted, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    bool is_given = fd >= 0 && fstat(fd, &st) == 0 && st.st_uid == geteuid() &&
+                    fchown(fd, uid, gid) == 0;
+    if (fd >= 0) {
+        close(fd);
+    }
+    return is_given;
+}
+
 int tw__runtime_open(tw__runtime *runtime, const char *wanted, char *detail,
                      size_t detail_size) {
     *runtime = (tw__runtime){._lock = -1};
@@ -285,6 +301,10 @@ int tw__runtime_open(tw__runtime *runtime, const char *wanted, char *detail,
         rmdir(runtime->dir);
     }
     return error;
+}
+
+void tw__runtime_take(tw__runtime *runtime) {
+    runtime->_made = true;
 }
 
 void tw__runtime_close(tw__runtime *runtime) {

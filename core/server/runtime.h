@@ -16,6 +16,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 /* A path in the folder must fit into a Unix socket's address. */
 enum { TW__RUNTIME_DIR = 80, TW__RUNTIME_PATH = 108 };
@@ -33,6 +34,14 @@ typedef struct tw__runtime {
  * `detail` gets a sentence then. */
 int tw__runtime_open(tw__runtime *runtime, const char *wanted, char *detail,
                      size_t detail_size);
+
+/* As root, for a server that will run as somebody else and so could not make
+ * the folder himself in a place like /run: makes it and gives it away. One that
+ * is there is left as it is. Whether it was made. */
+bool tw__runtime_grant(const char *wanted, uid_t uid, gid_t gid);
+
+/* The open folder was made for us: closing removes it, too. */
+void tw__runtime_take(tw__runtime *runtime);
 
 /* Removes the folder with what is in it. */
 void tw__runtime_close(tw__runtime *runtime);

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "server/tls.h"
 
 /* ---- configuration ---- */
 
@@ -25,6 +26,8 @@ static void fill_defaults(tw_config *config) {
     default_size(&config->max_connections, 1000000);
     default_size(&config->max_subscriptions, 1000);
     default_size(&config->max_head_bytes, 16384);
+    default_size(&config->max_headers, 100);
+    default_ms(&config->max_requests, 1000);
     default_ms(&config->handshake_ms, 10000);
     default_ms(&config->http_idle_ms, 15000);
     default_ms(&config->http_handler_ms, 60000);
@@ -48,22 +51,28 @@ static void fill_defaults(tw_config *config) {
 
 /* ---- turns ---- */
 
+/* While frozen who stands in the run queue waits there for the thaw. */
+static bool has_to_run(const tw_server *server) {
+    return server->frozen == 0 && server->queues[TW__QUEUE_RUN].first != 0;
+}
+
 static bool on_run_turn(tw__turn_hook *hook) {
     tw_server *server = TW__CONTAINER(hook, tw_server, run_hook);
     tw_conn *conn;
     uint32_t last = server->queues[TW__QUEUE_RUN].last;
     bool is_last = last == 0;
-    while (!is_last &&
-           (conn = tw__conn_dequeue(server, TW__QUEUE_RUN)) != NULL) {
-        is_last = conn->index == last; /* what is added meanwhile comes next */
+    for (int left = TW__RUN_BUDGET; left > 0 && !is_last && has_to_run(server);
+         left--) {
+        conn = tw__conn_dequeue(server, TW__QUEUE_RUN);
+        /* What is added meanwhile comes next. */
+        is_last = tw__conn_index(conn) == last;
         tw__conn_run(conn);
     }
     if (server->idle != NULL && server->frozen == 0 &&
         !server->idle(server, server->idle_arg)) {
         server->idle = NULL;
     }
-    bool has_more = server->queues[TW__QUEUE_RUN].first != 0;
-    return has_more || (server->idle != NULL && server->frozen == 0);
+    return has_to_run(server) || (server->idle != NULL && server->frozen == 0);
 }
 
 static bool on_walk_turn(tw__turn_hook *hook) {
@@ -80,13 +89,12 @@ static bool on_write_turn(tw__turn_hook *hook) {
     bool is_last = last == 0;
     while (!is_last &&
            (conn = tw__conn_dequeue(server, TW__QUEUE_DIRTY)) != NULL) {
-        is_last = conn->index == last;
+        is_last = tw__conn_index(conn) == last;
         if (!(conn->flags & TW__WANT_WRITE)) {
             tw__conn_flush(conn);
         }
     }
-    return server->queues[TW__QUEUE_RUN].first != 0 ||
-           server->queues[TW__QUEUE_DIRTY].first != 0;
+    return has_to_run(server) || server->queues[TW__QUEUE_DIRTY].first != 0;
 }
 
 static bool on_close_turn(tw__turn_hook *hook) {
@@ -142,6 +150,16 @@ static int open_page(tw_server *server, const tw__place *place) {
     return server->page == NULL ? TW_ENOMEM : 0;
 }
 
+/* Every worker admits its part. */
+static void open_admission(tw_server *server) {
+    const tw_config *config = &server->config;
+    double per_second = config->handshakes_per_second;
+    double burst =
+        config->handshake_burst > 0 ? config->handshake_burst : per_second;
+    tw__admission_init(&server->admission, per_second / server->slots,
+                       burst / server->slots, tw__now(server));
+}
+
 static void start_page(tw_server *server) {
     tw__page *page = server->page;
     server->pins.rows = page->fates;
@@ -153,7 +171,15 @@ static void start_page(tw_server *server) {
 static void open_hub(tw_server *server) {
     tw__hub_events events = {tw__server_deliver, tw__server_lost, server};
     tw__hub_init(&server->hub, &events);
-    server->hub.encoders[tw__codec_raw.number] = &tw__codec_raw.publication;
+    for (int i = 0; i < TW__CODECS; i++) {
+        tw__encoder *encoder = &server->encoders[i];
+        *encoder = tw__codecs[i]->publication;
+        if (tw__codecs[i]->deflates) {
+            encoder->pack = tw__codec_pack;
+            encoder->arg = server;
+        }
+        server->hub.encoders[i] = encoder;
+    }
 }
 
 static void free_server(void *arg);
@@ -210,10 +236,14 @@ static void free_server(void *arg) {
         tw__outq_destroy(server->spare[i], &server->pins);
     }
     tw__ws_pool_deinit(&server->ws_pool);
+    tw__deflater_deinit(&server->deflater);
+    tw__inflater_deinit(&server->inflater);
+    tw__waiters_deinit(&server->all_waiters);
     tw__map_deinit(&server->by_address);
     if (server->conns != NULL) {
         munmap(server->conns, server->conn_cap * sizeof(tw_conn));
     }
+    tw__server_close_tls(server);
     tw__free(server->own_pages[0]);
     tw__free(server->read_buffer);
     tw__free(server);
@@ -225,6 +255,8 @@ static void free_server(void *arg) {
 static void init_plain(tw_server *server, const tw_config *config) {
     server->config = *config;
     server->config.listen = NULL;
+    server->config.trusted_proxies = NULL;
+    server->config.listen_options = NULL;
     fill_defaults(&server->config);
     server->log = (tw__log){config->log, config->log_arg, config->log_level};
     server->pins.limit = server->config.pinned_limit_bytes;
@@ -266,11 +298,15 @@ int tw__server_create(tw_server **out, const tw_config *config,
         open_page(server, place) != 0) {
         goto free_server;
     }
+    if ((err = tw__server_open_tls(server, config, place, detail, size)) != 0) {
+        goto free_server;
+    }
     if ((err = open_net(server, config->loop)) != 0) {
         say(detail, size, err);
         goto close_fds;
     }
     server->started_ms = tw__now(server);
+    open_admission(server);
     start_page(server);
     add_hooks(server);
     open_hub(server);
@@ -360,6 +396,7 @@ static void on_swept(tw__turn_hook *hook) {
     tw__loop_remove_hook(hook);
     tw__server_run_waiters(server);
     tw__hub_deinit(&server->hub);
+    tw__pub_store_deinit(&server->pubs);
     close_net(server);
     tw__loop_close(&server->loop, free_server, server);
 }
@@ -433,32 +470,20 @@ int tw_post(tw_server *server, void (*cb)(tw_server *server, void *arg),
     return err;
 }
 
+/* Nobody is touched here or at the thaw but those who have something to say or
+ * due meanwhile: they wait in the run queue. */
 void tw_server_freeze(tw_server *server) {
     if (server->frozen++ == 0) {
-        tw__poller_pause(&server->edge);
+        tw__server_pause_listening(server, true);
         tw__clockwork_pause(&server->edge_clock);
     }
 }
 
-/* Whoever had something due while nothing could start is scheduled now. */
 void tw_server_thaw(tw_server *server) {
-    if (server->frozen == 0 || --server->frozen > 0) {
-        return;
-    }
-    tw__poller_resume(&server->edge);
-    tw__clockwork_resume(&server->edge_clock);
-    uint32_t due = TW__DUE_OPEN | TW__DUE_SLOW | TW__DUE_ALARM | TW__DUE_CLOSE;
-    for (uint32_t i = 1; i <= server->conn_high; i++) {
-        tw_conn *conn = &server->conns[i];
-        if (conn->state == TW__CONN_FREE) {
-            continue; /* what it points to is gone */
-        }
-        bool has_stash =
-            conn->extra != NULL && tw__bytes_len(&conn->extra->stash) > 0;
-        if ((conn->flags & (due | TW__NO_READ)) || has_stash ||
-            conn->http != NULL) {
-            tw__conn_schedule(conn);
-        }
+    if (server->frozen > 0 && --server->frozen == 0) {
+        tw__server_pause_listening(server, false);
+        tw__clockwork_resume(&server->edge_clock);
+        tw__loop_wake(&server->loop);
     }
 }
 

@@ -10,17 +10,23 @@
 #include "net/clockwork.h"
 #include "net/listener.h"
 #include "net/mailbox.h"
+#include "net/network.h"
+#include "server/admission.h"
 #include "server/codec.h"
 #include "server/conn.h"
 #include "server/page.h"
 #include "server/place.h"
 #include "server/routes.h"
+#include "server/waiter.h"
+#include "ws/deflate.h"
 #include "ws/pool.h"
 
 enum {
     TW__READ_BYTES = 65536,
     TW__SPARE_QUEUES = 64,  /* emptied output queues kept for reuse */
     TW__WALK_BUDGET = 1000, /* members a turn: an 80 ms turn becomes 8 ms */
+    TW__OWN_FDS = 64,       /* kept for links, files and scripts */
+    TW__RUN_BUDGET = 1000,  /* connections a turn, of those that are due */
     TW__ALARMS_MAX = 16,
     TW__ALARM_NAME_MAX = 64
 };
@@ -31,7 +37,7 @@ typedef struct tw__conn_queue {
 
 /* Connections of one address, for the limit. */
 typedef struct tw__address_count {
-    uint8_t ip[16];
+    uint8_t key[16];
     uint32_t count;
 } tw__address_count;
 
@@ -42,6 +48,8 @@ struct tw_timer {
     void (*cb)(tw_timer *timer, void *arg);
     void *arg;
 };
+
+typedef struct tw__tls_edge tw__tls_edge;
 
 struct tw_server {
     tw__loop loop;
@@ -64,6 +72,13 @@ struct tw_server {
     char (*addresses)[TW__ADDRESS_TEXT];
     size_t listener_count;
     bool is_listening;
+    tw__tls_edge *tls;    /* NULL: no listener speaks TLS */
+    tw__network *trusted; /* proxies */
+    size_t trusted_count;
+    bool *is_proxied; /* listeners that expect the PROXY protocol */
+    int fd_end;       /* descriptors from this number on are kept */
+    uint64_t refused, refused_log_ms;
+    tw__admission admission; /* of handshakes */
 
     tw_conn *conns; /* the slab; index 0 is nobody */
     uint32_t conn_cap, conn_high, conn_free, conn_live;
@@ -77,9 +92,14 @@ struct tw_server {
     tw__map by_address; /* only with a limit per address */
 
     tw__hub hub;
+    tw__encoder encoders[TW__CODECS]; /* the hub's */
+    tw__deflater deflater;
+    tw__inflater inflater;
+    tw__pub_store pubs;
     tw__bus *bus;
     tw__broker *broker;
     tw__list waiters; /* subscribes whose channel is confirmed already */
+    tw__waiters all_waiters;
 
     tw_routes *routes; /* NULL before the first table */
     tw__http_date date;
@@ -128,10 +148,16 @@ static inline uint64_t tw__now(const tw_server *server) {
     return tw__loop_now(&server->loop);
 }
 
+/* The place of a connection in the slab. */
+static inline uint32_t tw__conn_index(const tw_conn *conn) {
+    return (uint32_t)(conn - conn->server->conns);
+}
+
 /* listen.c */
 int tw__server_open_listeners(tw_server *server, const tw_config *config,
                               const int *fds, char *detail, size_t size);
 void tw__server_stop_listening(tw_server *server);
+void tw__server_pause_listening(tw_server *server, bool is_paused);
 void tw__server_close_listeners(tw_server *server);
 
 /* route.c */
@@ -155,7 +181,20 @@ void tw__server_note_turn(tw__loop *loop, void *arg);
 void tw__server_begin_turns(tw_server *server);
 
 /* limits.c */
-bool tw__server_admit(tw_server *server, const uint8_t ip[16], bool is_ip);
-void tw__server_dismiss(tw_server *server, const uint8_t ip[16], bool is_ip);
+bool tw__server_admit(tw_server *server);
+void tw__server_dismiss(tw_server *server);
+
+/* Some descriptors are kept for what is not a connection. Finds out how many
+ * there may be; whether one with this number is still for connections. */
+void tw__server_find_room(tw_server *server);
+bool tw__server_has_room(const tw_server *server, int fd);
+
+/* Logs it, but not more often than once a second. */
+void tw__server_note_refused(tw_server *server, const char *why);
+
+/* Counts the connection to its client's address, unless it is already. False:
+ * there are as many as there may be, or there is no memory. */
+bool tw__conn_count_address(tw_conn *conn);
+void tw__conn_uncount_address(tw_conn *conn);
 
 #endif

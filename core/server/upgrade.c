@@ -1,14 +1,17 @@
 /* upgrade.c - from a request to a WebSocket connection.
  *
- * The order of refusals: draining, path, handshake, origin, then the host. What
+ * The order of refusals: draining, path, handshake, origin, connections of the
+ * address, handshakes in a second, then the host. What
  * follows a refused upgrade is never read as a request: the answer says close.
  *
  * SPDX-License-Identifier: MIT */
+#include <stdio.h>
 #include <string.h>
 
 #include "base/alloc.h"
 #include "server/http_conn.h"
 #include "server/req.h"
+#include "ws/extension.h"
 #include "ws/origin.h"
 
 static bool find_route(tw_conn *conn) {
@@ -58,6 +61,33 @@ static bool check_origin(tw_conn *conn) {
     return false;
 }
 
+/* Connections that came from a trusted proxy are their clients' from here on;
+ * the others were counted when they came. */
+static bool check_address(tw_conn *conn) {
+    if (tw__conn_count_address(conn)) {
+        return true;
+    }
+    tw__http_conn_error(conn, 429, "too many connections of this address",
+                        NULL);
+    return false;
+}
+
+/* The last check: whoever is refused for another reason takes nobody's place.
+ */
+static bool check_rate(tw_conn *conn) {
+    tw_server *server = conn->server;
+    unsigned retry_s;
+    char text[16];
+    if (tw__admission_take(&server->admission, tw__now(server), &retry_s)) {
+        return true;
+    }
+    int len = snprintf(text, sizeof text, "%u", retry_s);
+    tw__http_field retry = {"Retry-After", 11, text, (size_t)len};
+    tw__count(server, TW_COUNTER_HANDSHAKES_LIMITED, 1);
+    tw__http_conn_error(conn, 503, "too many handshakes", &retry);
+    return false;
+}
+
 static void ask_host(tw_conn *conn) {
     tw_server *server = conn->server;
     tw_req *req = conn->http->req;
@@ -81,7 +111,7 @@ void tw__http_conn_upgrade(tw_conn *conn) {
     if (conn->server->draining) {
         tw__http_conn_error(conn, 503, "the server is restarting", &retry);
     } else if (find_route(conn) && check_handshake(conn) &&
-               check_origin(conn)) {
+               check_origin(conn) && check_address(conn) && check_rate(conn)) {
         ask_host(conn);
     }
 }
@@ -136,11 +166,20 @@ int tw_conn_login(tw_conn *conn, tw_str user, tw_str info) {
     return 0;
 }
 
-static int queue_answer(tw_conn *conn, const tw_accept *accept) {
+/* What is granted of the extensions offered, or NULL. */
+static const char *choose_extensions(const tw_req *req) {
+    tw__ws_request view = tw__req_view(req);
+    return req->route->config.deflate == TW_DEFLATE_SHARED
+               ? tw__ws_extensions_answer(&view)
+               : NULL;
+}
+
+static int queue_answer(tw_conn *conn, const tw_accept *accept,
+                        const char *extensions) {
     tw__bytes bytes = {0};
-    int err =
-        tw__ws_accept_write(&bytes, conn->http->req->accept,
-                            accept->subprotocol.data, accept->subprotocol.len);
+    int err = tw__ws_accept_write(&bytes, conn->http->req->accept,
+                                  accept->subprotocol.data,
+                                  accept->subprotocol.len, extensions);
     tw__outq *queue = err == 0 ? tw__conn_out(conn) : NULL;
     uint8_t *place =
         queue ? tw__outq_reserve(queue, tw__bytes_len(&bytes)) : NULL;
@@ -178,13 +217,14 @@ int tw_req_accept(tw_req *req, const tw_accept *accept) {
         return TW_EINVALID;
     }
     req->is_asked = false;
+    const char *extensions = choose_extensions(req);
     int err =
         set_identity(conn, accept->user, accept->info, accept->subprotocol);
     if (err == 0) {
         err = set_expiry(conn, accept->expires_ms);
     }
     if (err == 0) {
-        err = queue_answer(conn, accept);
+        err = queue_answer(conn, accept, extensions);
     }
     if (err != 0) {
         tw__conn_cut(conn);
@@ -192,7 +232,7 @@ int tw_req_accept(tw_req *req, const tw_accept *accept) {
     }
     conn->colour = accept->colour;
     conn->http->phase = TW__HTTP_UPGRADED;
-    tw__conn_upgrade(conn, req->route);
+    tw__conn_upgrade(conn, req->route, extensions != NULL);
     return 0;
 }
 

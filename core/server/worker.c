@@ -175,7 +175,9 @@ static int create_server(tw__worker *worker) {
                            .pages = pages,
                            .dir = job->dir,
                            .bus_fd = job->bus_fd,
-                           .listen_fds = job->listen_fds};
+                           .listen_fds = job->listen_fds,
+                           .vault = job->vault,
+                           .tickets = &job->tickets};
         error = tw__server_create(&worker->server, &job->config.server, &place,
                                   detail, sizeof detail);
     }

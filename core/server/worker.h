@@ -11,6 +11,7 @@
 #include "server/control.h"
 #include "server/master_board.h"
 #include "server/runtime.h"
+#include "server/tls_files.h"
 
 /* What a child keeps of its master's memory. Borrowed but for what is
  * said to be taken; the descriptors are, too. */
@@ -28,6 +29,8 @@ typedef struct tw__job {
     int control_fd, bus_fd;
     int *listen_fds; /* given by tw__malloc, taken */
     size_t listen_count;
+    tw__tls_vault *vault; /* NULL: no TLS, or the admin member; taken */
+    tw__tls_tickets tickets;
 } tw__job;
 
 /* Runs a worker in this process to its end; answers the exit status. */

@@ -7,17 +7,18 @@
 #include "server/codec.h"
 #include "server/http_conn.h"
 #include "server/server.h"
+#include "server/tls.h"
 #include "ws/frame.h"
 
 enum { MAX_VECTORS = 64 };
 
 void tw__conn_refresh_fast(tw_conn *conn) {
     bool is_fast = conn->state == TW__CONN_OPEN && conn->out == NULL &&
-                   conn->sub_count == 1;
+                   conn->sub_count == 1 && !(conn->flags & TW__TLS);
     /* Since the second came none of several is on the fast path. */
     uint16_t count = conn->sub_count < 2 ? conn->sub_count : 2;
     for (uint16_t i = 0; i < count; i++) {
-        tw__sub_set_fd(&conn->subs[i].sub, is_fast ? conn->io.fd : -1);
+        tw__sub_set_fd(&tw__conn_subs(conn)[i], is_fast ? conn->io.fd : -1);
     }
 }
 
@@ -25,8 +26,14 @@ void tw__conn_watch(tw_conn *conn) {
     if (conn->io.fd < 0) {
         return;
     }
-    unsigned interest = conn->flags & TW__NO_READ ? 0 : TW__READ;
-    if (conn->flags & TW__WANT_WRITE) {
+    unsigned interest = TW__READ;
+    if (conn->flags & TW__NO_READ) {
+        /* Half a connection is one for HTTP, but not for a WebSocket. */
+        interest = conn->state == TW__CONN_OPEN ? TW__HANGUP : 0;
+    }
+    if (conn->flags & TW__CROSSED) {
+        interest = TW__WRITE; /* to read would only fail again */
+    } else if (conn->flags & TW__WANT_WRITE) {
         interest |= TW__WRITE;
     }
     if (tw__poller_modify(&conn->server->edge, &conn->io, interest) != 0) {
@@ -51,7 +58,7 @@ tw__outq *tw__conn_out(tw_conn *conn) {
     }
     if (!(conn->flags & TW__WANT_WRITE)) {
         tw__conn_enqueue(conn, TW__QUEUE_DIRTY);
-        tw__loop_wake(&server->loop);
+        tw__loop_wake_for(&server->loop, TW__TURN_WRITE);
     }
     return conn->out;
 }
@@ -110,7 +117,9 @@ static bool write_some(tw_conn *conn, struct iovec *vectors, int count,
                        size_t total) {
     ssize_t sent;
     tw__count(conn->server, TW_COUNTER_WRITES, 1);
-    if (count == 1) {
+    if (conn->flags & TW__TLS) {
+        sent = tw__conn_send_record(conn, vectors, count, &total);
+    } else if (count == 1) {
         sent = send(conn->io.fd, vectors[0].iov_base, vectors[0].iov_len,
                     MSG_DONTWAIT | MSG_NOSIGNAL);
     } else {
@@ -153,7 +162,7 @@ void tw__conn_flush(tw_conn *conn) {
     if (conn->out == NULL || conn->io.fd < 0) {
         return;
     }
-    bool was_full = !tw__conn_may_read(conn);
+    bool was_full = tw__conn_is_full(conn);
     if (conn->flags & TW__WANT_WRITE) {
         expire(conn);
     }
@@ -170,7 +179,7 @@ void tw__conn_flush(tw_conn *conn) {
             break;
         }
     }
-    if (was_full && conn->io.fd >= 0 && tw__conn_may_read(conn)) {
+    if (was_full && conn->io.fd >= 0 && !tw__conn_is_full(conn)) {
         tw__conn_schedule(conn);
     }
 }

@@ -47,7 +47,7 @@ int tw__ws_close_build(int code, const char *reason, size_t reason_len,
         *body_len = 0;
         return 0;
     }
-    if (!tw__ws_close_is_sendable(code) ||
+    if (!tw__ws_close_is_receivable(code) ||
         reason_len > TW__WS_CLOSE_REASON_MAX ||
         !tw__utf8_valid((const uint8_t *)reason, reason_len)) {
         return TW_EINVALID;

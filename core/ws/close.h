@@ -39,7 +39,9 @@ typedef struct tw__ws_error {
 /* Whether a peer may send this code: 1000-1003, 1007-1014, 3000-4999. */
 bool tw__ws_close_is_receivable(int code);
 
-/* Whether a server may send it: the same but 1010, which is the client's. */
+/* Whether a server may close with it: the same but 1010, which is the client's
+ * (RFC 6455 7.4.1). Its echo in the answer to a client's close is no closing of
+ * the server's own: 5.5.1 wants the code back. */
 bool tw__ws_close_is_sendable(int code);
 
 typedef struct tw__ws_close {
@@ -57,8 +59,8 @@ bool tw__ws_close_parse(const uint8_t *body, size_t len, tw__ws_close *close,
 
 /* Writes the body of a close frame to send. `code` TW__WS_CLOSE_NONE makes an
  * empty body and allows no reason. 0, or TW_EINVALID with nothing written when
- * the code may not be sent, or the reason is not UTF-8 or is longer than
- * TW__WS_CLOSE_REASON_MAX. */
+ * the code may stand in no close frame, or the reason is not UTF-8 or is longer
+ * than TW__WS_CLOSE_REASON_MAX. */
 int tw__ws_close_build(int code, const char *reason, size_t reason_len,
                        uint8_t body[TW__WS_CLOSE_BODY_MAX], size_t *body_len);
 

@@ -40,10 +40,12 @@ size_t tw__ws_frame_header(uint8_t out[TW__WS_SERVER_HEADER_MAX], int opcode,
     return 10;
 }
 
-/* What is wrong with the first byte, or NULL. */
-static const char *check_first(uint8_t byte) {
+/* What is wrong with the first byte, or NULL. Only the first frame of a message
+ * says that it is compressed. */
+static const char *check_first(uint8_t byte, int allowed) {
     int opcode = byte & 0x0F;
-    if (byte & RESERVED) {
+    bool is_first = opcode == TW__WS_TEXT || opcode == TW__WS_BINARY;
+    if (byte & RESERVED & ~(is_first ? allowed : 0)) {
         return "reserved bit set";
     }
     if (opcode > (tw__ws_is_control(opcode) ? TW__WS_PONG : TW__WS_BINARY)) {
@@ -85,9 +87,10 @@ static enum tw__ws_peek refuse(const char **reason, const char *why) {
     return TW__WS_PEEK_ERROR;
 }
 
-enum tw__ws_peek tw__ws_frame_peek(const uint8_t *data, size_t len,
-                                   tw__ws_frame *frame, const char **reason) {
-    const char *wrong = len > 0 ? check_first(data[0]) : NULL;
+enum tw__ws_peek tw__ws_frame_peek_with(int allowed, const uint8_t *data,
+                                        size_t len, tw__ws_frame *frame,
+                                        const char **reason) {
+    const char *wrong = len > 0 ? check_first(data[0], allowed) : NULL;
     if (wrong == NULL && len > 1) {
         wrong = check_second(data[0], data[1]);
     }
@@ -113,6 +116,7 @@ enum tw__ws_peek tw__ws_frame_peek(const uint8_t *data, size_t len,
     frame->header_len = (uint8_t)(2 + size + 4);
     frame->opcode = data[0] & 0x0F;
     frame->fin = (data[0] & FIN) != 0;
+    frame->is_deflated = (data[0] & TW__WS_RSV1) != 0;
     memcpy(frame->mask, data + 2 + size, 4);
     return TW__WS_PEEK_FRAME;
 }

@@ -20,13 +20,17 @@ enum tw__ws_opcode {
     TW__WS_PONG = 0xA
 };
 
+/* Of the reserved bits the one that says: this message is compressed. */
+#define TW__WS_RSV1 0x40
+
 #define TW__WS_CONTROL_MAX 125      /* payload of a control frame */
 #define TW__WS_SERVER_HEADER_MAX 10 /* unmasked */
 #define TW__WS_CLIENT_HEADER_MAX 14 /* masked */
 
 /* Writes the header of an unmasked frame with FIN set and `len` bytes of
  * payload, in the shortest form. Gives its size: 2, 4 or 10. `opcode` is one
- * of the above, and a control frame's `len` at most TW__WS_CONTROL_MAX. */
+ * of the above, of a message with TW__WS_RSV1 when it is compressed; a control
+ * frame's `len` is at most TW__WS_CONTROL_MAX. */
 size_t tw__ws_frame_header(uint8_t out[TW__WS_SERVER_HEADER_MAX], int opcode,
                            size_t len);
 
@@ -34,19 +38,22 @@ static inline bool tw__ws_is_control(int opcode) {
     return (opcode & 0x8) != 0;
 }
 
-/* A client's frame header. There is no field for what is always the same: the
- * reserved bits are 0, since no extension is negotiated, and it is masked. */
+/* A client's frame header. There is no field for what is always the same: it is
+ * masked, and the other reserved bits are 0. */
 typedef struct tw__ws_frame {
     uint64_t length; /* of the payload, below 2^63 */
     uint8_t header_len;
     uint8_t opcode;
     bool fin;
+    bool is_deflated; /* TW__WS_RSV1 is set */
     uint8_t mask[4];
 } tw__ws_frame;
 
 enum tw__ws_peek { TW__WS_PEEK_MORE, TW__WS_PEEK_FRAME, TW__WS_PEEK_ERROR };
 
-/* Looks at the header at the front of `data`, whatever follows it.
+/* Looks at the header at the front of `data`, whatever follows it. `allowed` is
+ * 0, or TW__WS_RSV1 when compression is negotiated: then the first frame of a
+ * message may have that bit, others not.
  *   TW__WS_PEEK_FRAME  *frame is filled; the payload begins at header_len
  *   TW__WS_PEEK_MORE   right as far as it goes, more bytes are needed (at most
  *                      TW__WS_CLIENT_HEADER_MAX in all); nothing is written
@@ -55,7 +62,16 @@ enum tw__ws_peek { TW__WS_PEEK_MORE, TW__WS_PEEK_FRAME, TW__WS_PEEK_ERROR };
  * Refused are reserved bits and opcodes, unmasked frames, fragmented control
  * frames and those over 125 bytes, lengths not in the shortest form and those
  * of 2^63 and more. The order of fragments is not seen here. */
-enum tw__ws_peek tw__ws_frame_peek(const uint8_t *data, size_t len,
-                                   tw__ws_frame *frame, const char **reason);
+enum tw__ws_peek tw__ws_frame_peek_with(int allowed, const uint8_t *data,
+                                        size_t len, tw__ws_frame *frame,
+                                        const char **reason);
+
+/* The same with no extension. */
+static inline enum tw__ws_peek tw__ws_frame_peek(const uint8_t *data,
+                                                 size_t len,
+                                                 tw__ws_frame *frame,
+                                                 const char **reason) {
+    return tw__ws_frame_peek_with(0, data, len, frame, reason);
+}
 
 #endif

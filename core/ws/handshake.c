@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "tidewire/errors.h"
+#include "ws/extension.h"
 
 #define KEY_LEN 24
 #define SHA1_LEN 20
@@ -128,6 +129,14 @@ static bool check_protocols(const tw__ws_request *req,
     return true;
 }
 
+static bool check_extensions(const tw__ws_request *req,
+                             tw__ws_refusal *refusal) {
+    if (!tw__ws_extensions_are_sound(req)) {
+        return refuse(refusal, 400, "malformed Sec-WebSocket-Extensions");
+    }
+    return true;
+}
+
 static bool make_accept(const char *key, char accept[TW__WS_ACCEPT_SIZE]) {
     char text[KEY_LEN + sizeof guid];
     uint8_t digest[SHA1_LEN];
@@ -147,7 +156,7 @@ bool tw__ws_handshake_check(const tw__ws_request *req,
     const char *key = NULL;
     if (!check_http(req, refusal) || !check_upgrade(req, refusal) ||
         !check_version(req, refusal) || !check_key(req, &key, refusal) ||
-        !check_protocols(req, refusal)) {
+        !check_protocols(req, refusal) || !check_extensions(req, refusal)) {
         return false;
     }
     if (!make_accept(key, accept)) {
@@ -175,7 +184,8 @@ bool tw__ws_protocol_is_offered(const tw__ws_request *req, const char *name,
 }
 
 int tw__ws_accept_write(tw__bytes *out, const char *accept,
-                        const char *protocol, size_t protocol_len) {
+                        const char *protocol, size_t protocol_len,
+                        const char *extensions) {
     /* The name comes from a script: a line break in it would be a header. */
     if (protocol != NULL &&
         (protocol_len > INT_MAX || !tw__ws_is_token(protocol, protocol_len))) {
@@ -188,8 +198,11 @@ int tw__ws_accept_write(tw__bytes *out, const char *accept,
         "Connection: Upgrade\r\n"
         "Sec-WebSocket-Accept: %s\r\n"
         "%s%.*s%s"
+        "%s%s%s"
         "\r\n",
         accept, protocol != NULL ? "Sec-WebSocket-Protocol: " : "",
         protocol != NULL ? (int)protocol_len : 0,
-        protocol != NULL ? protocol : "", protocol != NULL ? "\r\n" : "");
+        protocol != NULL ? protocol : "", protocol != NULL ? "\r\n" : "",
+        extensions != NULL ? "Sec-WebSocket-Extensions: " : "",
+        extensions != NULL ? extensions : "", extensions != NULL ? "\r\n" : "");
 }

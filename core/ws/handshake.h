@@ -2,8 +2,7 @@
  * section 4.2.
  *
  * Pure: a parsed request goes in, a decision and the bytes of a 101 response
- * come out. No extension is ever negotiated; what Sec-WebSocket-Extensions
- * says is ignored, whatever it is. Any thread.
+ * come out. Extensions are looked at by extension.h. Any thread.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef TW_WS_HANDSHAKE_H
@@ -50,6 +49,7 @@ bool tw__ws_is_upgrade(const tw__ws_request *req);
  *   400  not exactly one Sec-WebSocket-Key, or not base64 of 16 bytes
  *   400  Sec-WebSocket-Protocol with something that is not a token, a double,
  *        or more than TW__WS_PROTOCOLS_MAX; a blank one counts as absent
+ *   400  Sec-WebSocket-Extensions against its grammar
  *   500  the digest could not be made */
 bool tw__ws_handshake_check(const tw__ws_request *req,
                             char accept[TW__WS_ACCEPT_SIZE],
@@ -64,9 +64,11 @@ bool tw__ws_protocol_is_offered(const tw__ws_request *req, const char *name,
                                 size_t len);
 
 /* Appends the whole 101 response. `protocol` is the chosen subprotocol, one
- * that was offered, or NULL for none. 0, TW_EINVALID when `protocol` is not a
- * token, or TW_ENOMEM (in both cases nothing changed). */
+ * that was offered, or NULL for none; `extensions` what the answer says of
+ * them, or NULL. 0, TW_EINVALID when `protocol` is not a token, or TW_ENOMEM
+ * (in both cases nothing changed). */
 int tw__ws_accept_write(tw__bytes *out, const char *accept,
-                        const char *protocol, size_t protocol_len);
+                        const char *protocol, size_t protocol_len,
+                        const char *extensions);
 
 #endif

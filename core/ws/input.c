@@ -34,7 +34,7 @@ typedef struct turn {
     const tw__ws_feed *how;
     const uint8_t *at, *end;
     tw__ws_reader *reader; /* for whole frames; taken when first needed */
-    size_t frames;         /* begun so far */
+    size_t frames;         /* begun so far, see emit_inflated */
     tw__ws_error error;
 } turn;
 
@@ -138,6 +138,26 @@ static int emit_message(turn *t, bool is_text, const uint8_t *data,
                 t->how->events->on_message(t->how->owner, !is_text, data, len));
 }
 
+/* A whole compressed message. Expanding costs time that the frame does not
+ * show: each KiB counts as a frame of the turn. */
+static int emit_inflated(turn *t, bool is_text, const uint8_t *data,
+                         size_t len) {
+    tw__inflated message;
+    int step = TW__WS_FAILED;
+    if (!tw__inflate(t->how->inflater, data, len, t->how->max_message, &message,
+                     &t->error)) {
+        return TW__WS_FAILED;
+    }
+    t->frames += message.len / 1024;
+    if (is_text && !tw__utf8_valid(message.data, message.len)) {
+        fail(t, TW__WS_CLOSE_BAD_DATA, "text is not UTF-8");
+    } else {
+        step = emit_message(t, is_text, message.data, message.len);
+    }
+    tw__inflater_release(t->how->inflater, &message);
+    return step;
+}
+
 /* The reader of this turn, taken from the pool when first needed. */
 static tw__ws_reader *borrow_reader(turn *t) {
     if (t->reader == NULL) {
@@ -164,6 +184,9 @@ static int take_whole(turn *t, const tw__ws_frame *frame, const uint8_t *head) {
         return emit_control(t, frame->opcode, data, len);
     }
     bool is_text = frame->opcode == TW__WS_TEXT;
+    if (frame->is_deflated) {
+        return emit_inflated(t, is_text, data, len);
+    }
     if (is_text && !tw__utf8_valid(data, len)) {
         return fail(t, TW__WS_CLOSE_BAD_DATA, "text is not UTF-8");
     }
@@ -176,7 +199,9 @@ static int end_message(turn *t) {
     t->in->_partial->message = (tw__ws_message){0};
     release_partial(t->in, t->how->pool);
     int step = TW__WS_FAILED;
-    if (tw__ws_message_end(&message, &t->error)) {
+    if (message.is_deflated) {
+        step = emit_inflated(t, message.is_text, message.data, message.len);
+    } else if (tw__ws_message_end(&message, &t->error)) {
         step = emit_message(t, message.is_text,
                             message.data != NULL ? message.data
                                                  : (const uint8_t *)"",
@@ -198,6 +223,12 @@ static int end_control(turn *t) {
     return emit_control(t, opcode, data, len);
 }
 
+/* What the frames of a message may come to. */
+static size_t max_payload(const turn *t, bool is_deflated) {
+    return is_deflated ? tw__inflate_bound(t->how->max_message)
+                       : t->how->max_message;
+}
+
 /* Keeps a piece of the frame's payload until the rest is there. */
 static bool keep(turn *t, const uint8_t *data, size_t len) {
     tw__ws_partial *partial = t->in->_partial;
@@ -209,9 +240,10 @@ static bool keep(turn *t, const uint8_t *data, size_t len) {
     uint64_t left = tw__ws_reader_left(partial->reader);
     size_t here = (size_t)(t->end - t->at);
     size_t total = partial->message.len + len + (size_t)left;
-    return tw__ws_message_add(
-        &partial->message, data, len, left < here ? (size_t)left : here,
-        partial->fin ? total : t->how->max_message, &t->error);
+    size_t max = max_payload(t, partial->message.is_deflated);
+    return tw__ws_message_add(&partial->message, data, len,
+                              left < here ? (size_t)left : here,
+                              partial->fin ? total : max, &t->error);
 }
 
 /* Goes on with the frame begun. */
@@ -266,7 +298,8 @@ static int begin_partial(turn *t, const tw__ws_frame *frame,
     partial->fin = frame->fin;
     partial->control_len = 0;
     if (frame->opcode == TW__WS_TEXT || frame->opcode == TW__WS_BINARY) {
-        tw__ws_message_begin(&partial->message, frame->opcode == TW__WS_TEXT);
+        tw__ws_message_begin(&partial->message, frame->opcode == TW__WS_TEXT,
+                             frame->is_deflated);
     }
     tw__ws_reader_begin(reader, frame, head);
     return take_payload(t);
@@ -287,8 +320,9 @@ static int check_frame(turn *t, const tw__ws_frame *frame) {
     if (frame->opcode != TW__WS_CONTINUATION && is_open) {
         return fail(t, TW__WS_CLOSE_PROTOCOL, "message inside a message");
     }
-    if (len > t->how->max_message ||
-        frame->length > t->how->max_message - len) {
+    size_t max = max_payload(t, is_open ? partial->message.is_deflated
+                                        : frame->is_deflated);
+    if (len > max || frame->length > max - len) {
         return fail(t, TW__WS_CLOSE_TOO_BIG, "message too big");
     }
     return GO_ON;
@@ -318,7 +352,8 @@ static int take_head(turn *t, tw__ws_frame *frame, const uint8_t **head) {
         len += stashed;
         *head = in->_head;
     }
-    switch (tw__ws_frame_peek(*head, len, frame, &reason)) {
+    int allowed = t->how->inflater != NULL ? TW__WS_RSV1 : 0;
+    switch (tw__ws_frame_peek_with(allowed, *head, len, frame, &reason)) {
     case TW__WS_PEEK_MORE:
         return stash_head(t, *head, len);
     case TW__WS_PEEK_ERROR:
@@ -364,7 +399,7 @@ static int take_step(turn *t) {
     if (t->in->_partial != NULL && t->in->_partial->reader != NULL) {
         return take_payload(t);
     }
-    if (t->how->max_frames != 0 && t->frames == t->how->max_frames) {
+    if (t->how->max_frames != 0 && t->frames >= t->how->max_frames) {
         return TW__WS_BUDGET;
     }
     return take_frame(t);

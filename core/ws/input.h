@@ -17,6 +17,7 @@
 #include <stdint.h>
 
 #include "ws/close.h"
+#include "ws/deflate.h"
 #include "ws/frame.h"
 #include "ws/pool.h"
 
@@ -62,13 +63,16 @@ typedef struct tw__ws_feed {
     void *owner;        /* handed to the events */
     size_t max_message; /* bytes; more is failed with 1009 */
     size_t max_frames;  /* begun in one call; 0 for no bound */
+    /* NULL: compression is not negotiated. The same in all calls otherwise. */
+    tw__inflater *inflater;
 } tw__ws_feed;
 
 typedef enum tw__ws_status {
     /* All bytes are used: feed the next ones when they come. */
     TW__WS_MORE,
     /* max_frames have been begun and bytes are left: feed them again, soon,
-     * but let others have their turn. */
+     * but let others have their turn. Each KiB that came out of a compressed
+     * message counts as one, too. */
     TW__WS_BUDGET,
     /* A callback answered PAUSE: feed the rest, if any, when it is ready. */
     TW__WS_PAUSED,
@@ -97,14 +101,16 @@ void tw__ws_input_deinit(tw__ws_input *in, tw__ws_pool *pool);
  * newer bytes. `error` is written for FAILED only:
  *   1002 a frame or a close frame is against the RFC
  *   1007 a text or a close reason is not UTF-8: in the call that brings the
- *        first wrong byte, even in mid-frame
+ *        first wrong byte, even in mid-frame; or a compressed message is not
+ *        what it should be, expanded or not: when all of it is there
  *   1009 a message is over max_message: at the header that declares it, before
- *        anything is allocated for it
+ *        anything is allocated for it; a compressed one, when it is expanded
  *   1011 there is no memory
  *   1013 a frame is partial, and the pool's cap of those is reached
  * The memory of a message grows with the bytes that have come, not with those
  * declared, and is at most twice its size so far (at least 256 bytes), and
- * never over max_message. */
+ * never over max_message (a compressed one, as it comes: tw__inflate_bound of
+ * that; expanded, while the event runs, max_message once more). */
 tw__ws_status tw__ws_input_feed(tw__ws_input *in, const tw__ws_feed *how,
                                 const uint8_t *data, size_t len,
                                 size_t *consumed, tw__ws_error *error);

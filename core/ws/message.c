@@ -13,8 +13,10 @@ static bool fail(tw__ws_error *error, int code, const char *reason) {
     return false;
 }
 
-void tw__ws_message_begin(tw__ws_message *message, bool is_text) {
-    *message = (tw__ws_message){.is_open = true, .is_text = is_text};
+void tw__ws_message_begin(tw__ws_message *message, bool is_text,
+                          bool is_deflated) {
+    *message = (tw__ws_message){
+        .is_open = true, .is_text = is_text, .is_deflated = is_deflated};
 }
 
 /* Doubling keeps the copying linear however small the pieces are. */
@@ -37,7 +39,8 @@ bool tw__ws_message_add(tw__ws_message *message, const uint8_t *data,
     if (len == 0) {
         return true;
     }
-    if (message->is_text && !tw__utf8_feed(&message->utf8, data, len)) {
+    if (message->is_text && !message->is_deflated &&
+        !tw__utf8_feed(&message->utf8, data, len)) {
         return fail(error, TW__WS_CLOSE_BAD_DATA, "text is not UTF-8");
     }
     if (message->cap - message->len < len &&

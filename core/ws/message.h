@@ -1,7 +1,7 @@
 /* message.h - a message that is put together from pieces.
  *
- * Text is checked as it comes. Memory follows the bytes that have come. One
- * owner, one thread.
+ * Text is checked as it comes, compressed text not at all. Memory follows the
+ * bytes that have come. One owner, one thread.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef TW_WS_MESSAGE_H
@@ -20,10 +20,12 @@ typedef struct tw__ws_message {
     tw__utf8_state utf8;
     bool is_open; /* begun and not complete */
     bool is_text;
+    bool is_deflated; /* as it came */
 } tw__ws_message;
 
 /* Starts an empty message. One released before, or all zero. */
-void tw__ws_message_begin(tw__ws_message *message, bool is_text);
+void tw__ws_message_begin(tw__ws_message *message, bool is_text,
+                          bool is_deflated);
 
 /* Appends a piece. `soon` bytes are known to follow at once, and the whole
  * will never be longer than `bound`; both only steer how much is allocated.

@@ -120,7 +120,8 @@ static bool parse_pattern(span text, origin *out) {
         any_port = true;
         text.len -= 2;
     }
-    if (!parse_authority(text, out) || (any_port && out->port != PORT_NONE)) {
+    if (!parse_authority(text, out) ||
+        (any_port && out->host.len != text.len)) { /* two ports */
         return false;
     }
     out->port = any_port ? (int)PORT_ANY : out->port;

@@ -81,7 +81,7 @@ void tw__ws_reader_begin(tw__ws_reader *reader, const tw__ws_frame *frame,
                          const uint8_t *head) {
     assert(tw__ws_reader_is_clean(reader));
     reader->_head_len = (uint8_t)(frame->header_len - sizeof frame->mask);
-    reader->_head[0] = head[0];
+    reader->_head[0] = head[0] & (uint8_t)~TW__WS_RSV1; /* not wslay's matter */
     reader->_head[1] = head[1] & 0x7F;
     if (reader->_head_len > 2) {
         memcpy(reader->_head + 2, head + 2, reader->_head_len - 2u);

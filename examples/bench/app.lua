@@ -4,7 +4,8 @@
 --   /echo   sends every message back
 --   /sub    subscribes to the channel "bench", or to ?channel=NAME
 --   /pub    publishes every message to that channel
---   /room   both at once; the sender gets nothing back
+--   /room   both at once; the sender gets nothing back. ?channel=NAME,NAME,...
+--           subscribes to all, and what is said goes to the first
 --
 -- The class of a channel follows its name: "close:x" (as every name without a
 -- class), "new:x", "old:x", "conflate:x", and "batch:x", which gathers for a
@@ -55,8 +56,14 @@ local pub = tw.app {
 
 local room = tw.app {
     on_open = function(conn, req)
-        conn.state.channel = channel_of(req)
-        return conn:subscribe(conn.state.channel)
+        for name in channel_of(req):gmatch("[^,]+") do
+            conn.state.channel = conn.state.channel or name
+            local position, err = conn:subscribe(name)
+            if not position then
+                return nil, err
+            end
+        end
+        return true
     end,
     on_message = function(conn, msg)
         return tw.publish(conn.state.channel, msg, { except = conn })

@@ -116,15 +116,20 @@ static void read_errors(lua_State *L, twl_app *app) {
     }
 }
 
-static void read_deflate(lua_State *L) {
+static bool is_word(lua_State *L, const char *word) {
+    return lua_type(L, -1) == LUA_TSTRING &&
+           strcmp(lua_tostring(L, -1), word) == 0;
+}
+
+static void read_deflate(lua_State *L, tw_route_config *settings) {
     lua_getfield(L, 1, "deflate");
-    bool is_off = lua_isnil(L, -1) ||
-                  (lua_isboolean(L, -1) && !lua_toboolean(L, -1)) ||
-                  (lua_type(L, -1) == LUA_TSTRING &&
-                   strcmp(lua_tostring(L, -1), "off") == 0);
-    if (!is_off) {
-        twl_raise(L, "%s: option 'deflate' is not available in this version",
-                  what);
+    bool is_false = lua_isboolean(L, -1) && !lua_toboolean(L, -1);
+    if (is_false || is_word(L, "off")) {
+        settings->deflate = TW_DEFLATE_OFF;
+    } else if (lua_isnil(L, -1) || is_word(L, "shared")) {
+        settings->deflate = TW_DEFLATE_SHARED;
+    } else {
+        twl_raise(L, "%s: deflate must be 'shared' or 'off'", what);
     }
     lua_pop(L, 1);
 }
@@ -184,7 +189,7 @@ void twl_app_read_settings(lua_State *L, twl_app *app) {
     read_rate(L, &app->settings);
     read_drain(L, &app->settings);
     read_errors(L, app);
-    read_deflate(L);
+    read_deflate(L, &app->settings);
     read_version(L, app);
     read_origins(L, app);
 }

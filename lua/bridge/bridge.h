@@ -47,6 +47,8 @@ struct tw_lua {
     size_t memory_limit_bytes;
     uint32_t budget_ms, hook_wait_ms, retire_ms;
     bool no_jit, no_profiler;
+    tw_lua_may_read_cb may_read;
+    void *may_read_arg;
     tw_log_cb log;
     void *log_arg;
 

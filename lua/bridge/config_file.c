@@ -21,6 +21,8 @@ enum { MEMORY_BYTES = 32 << 20, BUDGET_MS = 200 };
 
 typedef struct reading {
     const char *path;
+    tw_lua_may_read_cb may_read;
+    void *may_read_arg;
     twl_vm *vm;
     int ref;    /* of what the file returned */
     char *json; /* outside of Lua, where an error cannot lose it */
@@ -77,6 +79,7 @@ static int read_config(reading *r, char *report) {
     twl_sources *sources = twl_sources_create_disk();
     int code = TW_ENOMEM;
     if (folder != NULL && sources != NULL) {
+        twl_sources_set_check(sources, r->may_read, r->may_read_arg);
         code = create_vm(r, folder, sources);
     }
     const char *why = tw_strerror(code);
@@ -95,8 +98,12 @@ static int read_config(reading *r, char *report) {
     return code;
 }
 
-int tw_lua_read_config(const char *path, char **json, char *report) {
-    reading r = {.path = path, .ref = LUA_NOREF};
+int tw_lua_read_checked_config(const char *path, tw_lua_may_read_cb may_read,
+                               void *arg, char **json, char *report) {
+    reading r = {.path = path,
+                 .may_read = may_read,
+                 .may_read_arg = arg,
+                 .ref = LUA_NOREF};
     /* The budget's timer does not survive a fork, and a program forks after it
      * has read its configuration: what is started here is stopped here. */
     bool was_started = twl_budget.is_started;
@@ -111,6 +118,10 @@ int tw_lua_read_config(const char *path, char **json, char *report) {
         *json = r.json;
     }
     return code;
+}
+
+int tw_lua_read_config(const char *path, char **json, char *report) {
+    return tw_lua_read_checked_config(path, NULL, NULL, json, report);
 }
 
 void tw_lua_config_free(char *json) {

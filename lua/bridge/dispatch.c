@@ -167,12 +167,9 @@ static twl_app *app_for(tw_lua *lua, tw_conn *conn, twl_hook hook) {
     if (app->hooks[hook] == LUA_NOREF) {
         return NULL;
     }
-    if (tw_conn_data(conn)) {
-        twl_state_settle(conn, app);
-        /* A migrate that failed has closed it. */
-        if (hook != TWL_ON_CLOSE && !tw_conn_is_open(conn)) {
-            return NULL;
-        }
+    if (tw_conn_data(conn) && !twl_state_settle(conn, app) &&
+        hook != TWL_ON_CLOSE) {
+        return NULL;
     }
     return app;
 }

@@ -50,6 +50,10 @@ static twl_gen *new_gen(tw_lua *lua, uint32_t number) {
 static int open_sources(twl_gen *gen, const char *snapshot, char *report) {
     if (!snapshot) {
         gen->sources = twl_sources_create_disk();
+        if (gen->sources) {
+            twl_sources_set_check(gen->sources, gen->lua->may_read,
+                                  gen->lua->may_read_arg);
+        }
         return gen->sources ? 0 : TW_ENOMEM;
     }
     int code = twl_sources_open_snapshot(&gen->sources, snapshot);

@@ -111,8 +111,9 @@ static void push_maker(lua_State *L, const char *name) {
     if (err == TW_ENOT_FOUND) {
         luaL_error(L, "module '%s' not found:%s", name, lua_tostring(L, -1));
     } else if (err != 0) {
+        const twl_vm_config *config = twl_vm_config_of(twl_vm_of(L));
         luaL_error(L, "module '%s': cannot read '%s': %s", name, found->path,
-                   tw_strerror(err));
+                   twl_sources_why(config->sources, err));
     }
     const char *chunk_name = lua_pushfstring(L, "@%s", found->path);
     push_chunk(L, chunk_name, found->data, found->len);
@@ -207,9 +208,10 @@ int twl_loader_main(twl_vm *vm, const char *path, int *result_ref) {
     const char *data;
     size_t len;
     int err = twl_sources_read(vm->config.sources, path, &data, &len);
-    char text[MAX_PATH_LEN + 64];
+    char text[MAX_PATH_LEN + 512];
     if (err != 0) {
-        snprintf(text, sizeof text, "%s: %s", path, tw_strerror(err));
+        snprintf(text, sizeof text, "%s: %s", path,
+                 twl_sources_why(vm->config.sources, err));
         twl_failure_set(vm, TWL_RAISED, "load", text, NULL);
         return err;
     }

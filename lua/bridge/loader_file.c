@@ -41,6 +41,13 @@ static int read_all(int fd, char *data, size_t size, size_t *len) {
     return 0;
 }
 
+/* About the open file: what its name means may change at any moment. */
+static bool is_allowed(twl_sources *sources, int fd, const char *path) {
+    return sources == NULL || sources->may_read == NULL ||
+           sources->may_read(fd, path, sources->why, sizeof sources->why,
+                             sources->may_read_arg);
+}
+
 static int read_open(int fd, size_t limit, char **data, size_t *len) {
     struct stat facts;
     if (fstat(fd, &facts) != 0) {
@@ -67,13 +74,15 @@ static int read_open(int fd, size_t limit, char **data, size_t *len) {
     return 0;
 }
 
-int twl_read_file(const char *path, size_t limit, char **data, size_t *len) {
+int twl_read_file(twl_sources *sources, const char *path, size_t limit,
+                  char **data, size_t *len) {
     /* Not blocking: a FIFO in the way must not hang the loop. */
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0) {
         return error_of_open();
     }
-    int err = read_open(fd, limit, data, len);
+    int err = is_allowed(sources, fd, path) ? read_open(fd, limit, data, len)
+                                            : TW_EDENIED;
     close(fd);
     return err;
 }

@@ -177,7 +177,7 @@ int twl_sources_open_snapshot(twl_sources **sources, const char *path) {
     /* The record of the largest generation: contents, paths and lengths. */
     size_t limit = (size_t)TWL_SOURCES_MAX_BYTES +
                    (size_t)TWL_SOURCES_MAX_FILES * (MAX_PATH_LEN + 8);
-    int err = twl_read_file(path, limit, &data, &len);
+    int err = twl_read_file(NULL, path, limit, &data, &len);
     if (err != 0) {
         return err == TW_ELIMIT ? TW_EINVALID : err;
     }

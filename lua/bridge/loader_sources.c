@@ -63,6 +63,17 @@ twl_sources *twl_sources_create_disk(void) {
     return sources;
 }
 
+void twl_sources_set_check(twl_sources *sources, tw_lua_may_read_cb may_read,
+                           void *arg) {
+    sources->may_read = may_read;
+    sources->may_read_arg = arg;
+}
+
+const char *twl_sources_why(const twl_sources *sources, int error) {
+    return error == TW_EDENIED && *sources->why != '\0' ? sources->why
+                                                        : tw_strerror(error);
+}
+
 void twl_sources_destroy(twl_sources *sources) {
     if (sources == NULL) {
         return;
@@ -94,7 +105,9 @@ int twl_sources_read(twl_sources *sources, const char *path, const char **data,
         }
         char *bytes;
         size_t count;
-        int err = twl_read_file(path, TWL_SOURCE_MAX_BYTES, &bytes, &count);
+        *sources->why = '\0';
+        int err =
+            twl_read_file(sources, path, TWL_SOURCE_MAX_BYTES, &bytes, &count);
         if (err == 0) {
             err = twl_sources_add(sources, twl_strdup(path), bytes, count);
         }

@@ -11,6 +11,8 @@
 
 #include <stddef.h>
 
+#include <tidewire/lua_config.h>
+
 #include "vm_bytes.h"
 
 typedef struct twl_sources twl_sources;
@@ -25,6 +27,14 @@ enum {
 /* Sources that read the disk. NULL when there is no memory; given. */
 twl_sources *twl_sources_create_disk(void);
 
+/* From now on only files that it allows are read from the disk. */
+void twl_sources_set_check(twl_sources *sources, tw_lua_may_read_cb may_read,
+                           void *arg);
+
+/* What the last failed twl_sources_read is to be told as: why the file was
+ * denied, else the text of the error. Borrowed, until the next read. */
+const char *twl_sources_why(const twl_sources *sources, int error);
+
 /* Sources read back from what twl_sources_write wrote. Every length is
  * checked. 0, TW_EINVALID for malformed bytes, TW_ENOMEM. *sources is given. */
 int twl_sources_create_snapshot(twl_sources **sources, const void *data,
@@ -38,7 +48,7 @@ void twl_sources_destroy(twl_sources *sources);
 /* The bytes of the file at `path`, borrowed from the sources for their life; a
  * second read of a path gives the same bytes, whatever the disk says by then.
  * 0, TW_ENOT_FOUND, TW_EIO, TW_ELIMIT (too large), TW_EINVALID (no regular
- * file), TW_ENOMEM. */
+ * file), TW_EDENIED (the check said no), TW_ENOMEM. */
 int twl_sources_read(twl_sources *sources, const char *path, const char **data,
                      size_t *len);
 

@@ -15,6 +15,9 @@ typedef struct source {
 
 struct twl_sources {
     bool reads_disk;
+    tw_lua_may_read_cb may_read; /* NULL: any file */
+    void *may_read_arg;
+    char why[512]; /* of the last denial; "" when it was no denial */
     source *list;
     size_t count;
     size_t cap;
@@ -25,8 +28,9 @@ struct twl_sources {
  * 0, TW_ENOMEM, TW_ELIMIT. */
 int twl_sources_add(twl_sources *sources, char *path, char *data, size_t len);
 
-/* The whole of a regular file, given, with a NUL behind it. Errors as in
- * twl_sources_read. */
-int twl_read_file(const char *path, size_t limit, char **data, size_t *len);
+/* The whole of a regular file, given, with a NUL behind it; `sources` (or NULL)
+ * may have a check. Errors as in twl_sources_read. */
+int twl_read_file(twl_sources *sources, const char *path, size_t limit,
+                  char **data, size_t *len);
 
 #endif

@@ -83,6 +83,8 @@ static int copy_config(tw_lua *lua, const tw_lua_config *config) {
     lua->retire_ms = config->retire_ms ? config->retire_ms : 30000;
     lua->no_jit = config->no_jit;
     lua->no_profiler = config->no_profiler;
+    lua->may_read = config->may_read;
+    lua->may_read_arg = config->may_read_arg;
     lua->log = config->log;
     lua->log_arg = config->log_arg;
     int code = copy_values(lua, config);
@@ -135,13 +137,16 @@ void tw_lua_destroy(tw_lua *lua) {
 
 /* ---- start and stop ----------------------------------------------------- */
 
-/* Figures that nobody else asks for. */
+/* What nobody else asks for. */
 static void on_second(tw_timer *timer, void *arg) {
     tw_lua *lua = arg;
     (void)timer;
     size_t bytes = lua->current ? twl_vm_memory(lua->current->vm) : 0;
     bytes += lua->old ? twl_vm_memory(lua->old->vm) : 0;
     tw_server_gauge(lua->server, TW_GAUGE_LUA_BYTES, bytes);
+    if (lua->current) {
+        twl_vm_pace(lua->current->vm);
+    }
     lua->second = tw_timer_start(lua->server, SECOND_MS, on_second, lua);
 }
 

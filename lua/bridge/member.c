@@ -15,6 +15,11 @@ static void started(tw_server *server, const tw_member *member, void *user) {
     twl_lua_begin(user, member->is_respawn ? "respawn" : "start");
 }
 
+static bool settle(tw_server *server, void *user) {
+    (void)server;
+    return twl_reload_settle(user);
+}
+
 static int prepare(tw_server *server, const tw_member *member, char *report,
                    void *user) {
     (void)server;
@@ -51,6 +56,7 @@ static void stop(tw_server *server, void *user) {
 const tw_member_hooks twl_member_hooks = {
     .start = start,
     .started = started,
+    .settle = settle,
     .prepare = prepare,
     .freeze = freeze,
     .commit = commit,

@@ -83,6 +83,17 @@ static void finish_old(tw_lua *lua) {
     destroy_old(lua);
 }
 
+bool twl_reload_settle(tw_lua *lua) {
+    if (!lua->old || lua->is_stopped) {
+        return true;
+    }
+    if (!lua->old->is_retired) {
+        twl_gen_stop(lua->old, "retired");
+    }
+    twl_reload_idle(lua);
+    return false;
+}
+
 /* ---- steps -------------------------------------------------------------- */
 
 static int write_snapshot(twl_gen *gen, const char *path, char *report) {

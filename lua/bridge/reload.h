@@ -9,8 +9,13 @@
 
 #include "bridge.h"
 
+/* Ends the generation before the current one in steps: its hooks raise
+ * `retired`, the states it still holds are carried over, its memory goes. True:
+ * there is none (any more). Ask again in a later turn. */
+bool twl_reload_settle(tw_lua *lua);
+
 /* Loads generation `number` beside the current one; the one before that ends
- * for good. With `snapshot` and `writes` loads from the disk and writes it. */
+ * for good, at once if it was not settled before. With `snapshot` and `writes` loads from the disk and writes it. */
 int twl_reload_prepare(tw_lua *lua, uint32_t number, const char *snapshot,
                        bool writes, char *report);
 

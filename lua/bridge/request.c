@@ -22,7 +22,7 @@ static const twl_name fields[] = {
     {"method", false},    {"path", false},    {"params", false},
     {"query", false},     {"headers", false}, {"cookies", false},
     {"ip", false},        {"body", false},    {"json", false},
-    {"protocols", false}, {NULL, false},
+    {"protocols", false}, {"tls", false},     {NULL, false},
 };
 
 /* What has parts, apart: `protocols` is a list. */
@@ -34,6 +34,44 @@ static const struct {
     {"headers", TW_REQ_HEADERS},     {"cookies", TW_REQ_COOKIES},
     {"protocols", TW_REQ_PROTOCOLS},
 };
+
+static void set_text(lua_State *L, const char *name, tw_str text) {
+    if (text.data != NULL) {
+        lua_pushlstring(L, text.data, text.len);
+        lua_setfield(L, -2, name);
+    }
+}
+
+static void push_client(lua_State *L, const tw_tls_peer *peer) {
+    lua_newtable(L);
+    set_text(L, "subject", peer->subject);
+    set_text(L, "issuer", peer->issuer);
+    set_text(L, "common_name", peer->common_name);
+    set_text(L, "serial", peer->serial);
+    set_text(L, "fingerprint", peer->fingerprint);
+    lua_pushnumber(L, (lua_Number)peer->not_before);
+    lua_setfield(L, -2, "not_before");
+    lua_pushnumber(L, (lua_Number)peer->not_after);
+    lua_setfield(L, -2, "not_after");
+}
+
+static void push_tls(lua_State *L, const tw_req *req) {
+    tw_tls_info info;
+    if (!tw_req_tls(req, &info)) {
+        lua_pushnil(L);
+        return;
+    }
+    lua_newtable(L);
+    set_text(L, "version", info.version);
+    set_text(L, "cipher", info.cipher);
+    set_text(L, "server_name", info.server_name);
+    lua_pushboolean(L, info.is_resumed);
+    lua_setfield(L, -2, "resumed");
+    if (info.has_client) {
+        push_client(L, &info.client);
+        lua_setfield(L, -2, "client");
+    }
+}
 
 void twl_req_push(lua_State *L, twl_job *job) {
     req_handle *handle = twl_handle_new(L, TWL_HANDLE_REQ, sizeof *handle);
@@ -185,6 +223,13 @@ static int get_field(lua_State *L) {
     }
     if (strcmp(name, "json") == 0) {
         lua_pushcfunction(L, json);
+        return 1;
+    }
+    if (strcmp(name, "tls") == 0) {
+        if (!push_kept(L, name)) {
+            push_tls(L, req);
+            keep_part(L, name); /* nil is not kept, and not asked for often */
+        }
         return 1;
     }
     return twl_names_raise(L, "req", "field", fields, name);

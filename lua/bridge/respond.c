@@ -121,9 +121,13 @@ static void read_response(lua_State *L, int count, void *arg) {
         all.list[all.count++] =
             (tw_header){twl_text("content-type"), twl_text(type)};
     }
-    if (tw_req_respond(job->req, status, all.list, all.count, body.data,
-                       body.len) == TW_EINVALID) {
+    int err = tw_req_respond(job->req, status, all.list, all.count, body.data,
+                             body.len);
+    if (err == TW_EINVALID) {
         luaL_error(L, "the response has a bad status (%d) or header", status);
+    }
+    if (err == TW_ENOMEM) { /* not answered: a shorter one may still fit */
+        luaL_error(L, "there is no memory for the response");
     }
     job->is_answered = true;
 }

@@ -138,12 +138,14 @@ static const twl_kind migrate_kind = {
     .finish = finish_migrate,
 };
 
-static void migrate(conn_state *state, const twl_version *version) {
+/* False when it failed and that has closed the connection. */
+static bool migrate(conn_state *state, const twl_version *version) {
     twl_app *app = state->app;
+    tw_conn *conn = state->conn;
     twl_job *job = twl_job_take(app->gen, &migrate_kind);
     if (!job) {
         free_state(state);
-        return;
+        return true;
     }
     migration m = {state, version};
     job->conn = state->conn;
@@ -151,6 +153,7 @@ static void migrate(conn_state *state, const twl_version *version) {
     job->app = app;
     job->input = &m;
     twl_job_start(job, app->hooks[TWL_MIGRATE]);
+    return tw_conn_data(conn) || app->ignores_errors;
 }
 
 /* ---- carrying over ------------------------------------------------------ */
@@ -169,7 +172,7 @@ static void on_dropped(const char *path, const char *why, void *arg) {
                   fields, 3);
 }
 
-static void carry(conn_state *state, twl_app *app) {
+static bool carry(conn_state *state, twl_app *app) {
     twl_app *from = state->app;
     tw_lua *lua = app->gen->lua;
     twl_plain_options options = {
@@ -185,7 +188,7 @@ static void carry(conn_state *state, twl_app *app) {
                       "conn.state could not be carried over and is dropped",
                       fields, 2);
         free_state(state);
-        return;
+        return true;
     }
     twl_unref(from->gen->vm, state->ref);
     twl_link_remove(&state->node);
@@ -193,17 +196,14 @@ static void carry(conn_state *state, twl_app *app) {
     state->ref = ref;
     twl_link_append(&app->gen->states, &state->node);
     tw_server_count(lua->server, TW_COUNTER_STATES_CARRIED, 1);
-    if (app->hooks[TWL_MIGRATE] != LUA_NOREF &&
-        !twl_version_equals(&from->version, &app->version)) {
-        migrate(state, &from->version);
-    }
+    bool is_due = app->hooks[TWL_MIGRATE] != LUA_NOREF &&
+                  !twl_version_equals(&from->version, &app->version);
+    return !is_due || migrate(state, &from->version);
 }
 
-void twl_state_settle(tw_conn *conn, twl_app *app) {
+bool twl_state_settle(tw_conn *conn, twl_app *app) {
     conn_state *state = tw_conn_data(conn);
-    if (state && state->app->gen != app->gen) {
-        carry(state, app);
-    }
+    return !state || state->app->gen == app->gen || carry(state, app);
 }
 
 static void mark_held(twl_gen *gen, bool is_held) {

@@ -18,8 +18,8 @@
 int twl_state_push(lua_State *L, tw_conn *conn);
 
 /* Brings the state of a connection about to run a hook of `app` to its
- * generation. */
-void twl_state_settle(tw_conn *conn, twl_app *app);
+ * generation. False: its migrate failed, and has closed the connection. */
+bool twl_state_settle(tw_conn *conn, twl_app *app);
 
 /* Carries over states of the old generation for about `budget_us`; true when
  * some are left that no running hook holds. */

@@ -23,13 +23,71 @@ enum { GRACE_BYTES = 1 << 20 };
  * finds its own allocator in place, and finalizers still ask twl_vm_of. */
 static _Thread_local twl_vm *closing;
 
+/* --- the collector's pace --------------------------------------------- */
+
+enum {
+    SMALL_BYTES = 8 << 20,
+    PAUSE_SMALL = 240, /* when the next cycle begins, in % of what lives */
+    PAUSE = 150,
+    PAUSE_LEAST = 105,
+    STEP = 1000, /* how much faster than the script it works, in % */
+    STEP_MOST = 2000
+};
+
+static int clamp(double value, int least, int most) {
+    return value < least ? least : value > most ? most : (int)value;
+}
+
+/* A cycle is short (LuaJIT's own pace is a fifth of this), since its last step,
+ * which cannot be divided, goes over all that was added to old tables
+ * meanwhile.
+ *
+ * Small heaps are cheap to let grow. A large one shall not double: the table of
+ * all strings would be halved at the end of each cycle and doubled before the
+ * end of the next, with every string moved both times.
+ *
+ * Near the limit a heap that grows as usual would run into the pressure mark
+ * each time, and a full collection stops the world. So a cycle begins after a
+ * third of the room that is left, and is over what lives within another third.
+ * What `used` holds beyond what lives makes that only earlier. */
+static void set_pace(twl_vm *vm, size_t used) {
+    if (vm->is_dropped) {
+        vm->pace_mark = SIZE_MAX; /* in slices of its own, see vm_retire.c */
+        return;
+    }
+    double live = (double)used + 1;
+    double third = vm->limit > used ? (double)(vm->limit - used) / 3 : 1;
+    int most = used < SMALL_BYTES ? PAUSE_SMALL : PAUSE;
+    lua_gc(vm->L, LUA_GCSETPAUSE,
+           clamp(100 + 100 * third / live, PAUSE_LEAST, most));
+    lua_gc(vm->L, LUA_GCSETSTEPMUL, clamp(150 * live / third, STEP, STEP_MOST));
+    vm->pace_mark = used < SMALL_BYTES ? SMALL_BYTES : used + used / 4;
+}
+
 /* --- the allocator ---------------------------------------------------- */
+
+static void set_mark(twl_vm *vm) {
+    vm->mark = vm->pressure < vm->pace_mark ? vm->pressure : vm->pace_mark;
+}
 
 /* LuaJIT does not collect when an allocation fails, so garbage would count
  * against the limit for good. Hence the pressure mark below it. */
 static void set_pressure(twl_vm *vm) {
     size_t room = vm->limit > vm->used ? vm->limit - vm->used : 0;
     vm->pressure = vm->used + room / 4 * 3;
+    set_mark(vm);
+}
+
+/* The heap grew above a mark. In the middle of an allocation: nothing here
+ * touches an object. */
+static void on_mark(twl_vm *vm, size_t used) {
+    if (used > vm->pace_mark) {
+        set_pace(vm, used);
+    }
+    if (used > vm->pressure && twl_budget_ask_collection(vm)) {
+        vm->pressure = SIZE_MAX;
+    }
+    set_mark(vm);
 }
 
 static void *count_alloc(void *ud, void *block, size_t old_size, size_t size) {
@@ -42,8 +100,8 @@ static void *count_alloc(void *ud, void *block, size_t old_size, size_t size) {
             twl_budget_force_out(vm);
             return NULL;
         }
-        if (used > vm->pressure && twl_budget_ask_collection(vm)) {
-            vm->pressure = SIZE_MAX;
+        if (used > vm->mark) {
+            on_mark(vm, used);
         }
     }
     void *moved = vm->lua_alloc(vm->lua_alloc_data, block, old_size, size);
@@ -61,6 +119,7 @@ static void count_from_here(twl_vm *vm) {
                (size_t)lua_gc(L, LUA_GCCOUNTB, 0);
     vm->lua_alloc = lua_getallocf(L, &vm->lua_alloc_data);
     lua_setallocf(L, count_alloc, vm);
+    set_pace(vm, vm->used);
     set_pressure(vm);
 }
 
@@ -298,33 +357,20 @@ int twl_vm_protect(twl_vm *vm, twl_protect_cb fn, void *arg) {
 
 /* --- collecting ------------------------------------------------------- */
 
-static int clamp(double value, int least, int most) {
-    return value < least ? least : value > most ? most : (int)value;
-}
-
-/* Near the limit LuaJIT's usual pace, a cycle for every doubling, would let the
- * heap run into the pressure mark each time, and a full collection stops the
- * world. So a cycle begins after a fifth of the room that is left, and is over
- * what lives within another fifth. It leaves what became garbage meanwhile, and
- * the next one begins as much later: still before the mark, at three quarters.
- */
-static void set_pace(lua_State *L, const twl_vm *vm) {
-    double live = (double)vm->used + 1;
-    double fifth =
-        vm->limit > vm->used ? (double)(vm->limit - vm->used) / 5 : 1;
-    lua_gc(L, LUA_GCSETPAUSE, clamp(100 + 100 * fifth / live, 105, 200));
-    lua_gc(L, LUA_GCSETSTEPMUL, clamp(150 * live / fifth, 200, 2000));
-}
-
 static void collect(lua_State *L, twl_stage *stage) {
     (void)stage;
     twl_vm *vm = twl_vm_of(L);
     lua_gc(L, LUA_GCCOLLECT, 0);
     if (!vm->is_dropped) {
-        set_pace(L, vm);
+        set_pace(vm, vm->used);
         /* The collection has set its next beginning by the pace before. */
         lua_gc(L, LUA_GCRESTART, -1);
     }
+}
+
+void twl_vm_pace(twl_vm *vm) {
+    set_pace(vm, vm->used);
+    set_mark(vm);
 }
 
 void twl_vm_collect_all(twl_vm *vm) {

@@ -130,6 +130,10 @@ int twl_vm_freeze(twl_vm *vm);
  * No call is possible afterwards. 0, or TW_EINVALID inside a call. */
 int twl_vm_drop(twl_vm *vm);
 
+/* Fits the pace of the collector to what the VM holds. When that grows this
+ * happens by itself; for when it has become less, call it now and then. */
+void twl_vm_pace(twl_vm *vm);
+
 /* Collects for about `budget_us`; true when nothing is left to collect and
  * destroy will be short. Before drop it is plain incremental collection. */
 bool twl_vm_collect_step(twl_vm *vm, unsigned budget_us);

@@ -44,9 +44,11 @@ struct twl_vm {
     void *lua_alloc_data;
     size_t used;
     size_t limit;
-    size_t pressure; /* a full collection is due above this; SIZE_MAX: it has
-                        been asked for */
-    bool has_grace;  /* a report is being made: a little more is allowed */
+    size_t pressure;  /* a full collection is due above this; SIZE_MAX: it has
+                         been asked for */
+    size_t pace_mark; /* above this the collector gets a new pace */
+    size_t mark;      /* the lower of the two */
+    bool has_grace;   /* a report is being made: a little more is allowed */
     bool is_collecting;
     bool is_frozen;
     bool is_dropped;

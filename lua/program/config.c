@@ -8,9 +8,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "listen.h"
 #include "nearest.h"
+#include "secret.h"
 #include "tidewire/lua_config.h"
 #include "tidewire/master.h"
+#include "trust.h"
 
 enum { PATH_SIZE = 128 };
 
@@ -99,7 +102,7 @@ static void complain_unknown(const taking *t, const char *path,
 
 /* Paths in the file are relative to its folder, so that it means the same
  * wherever the program is started. */
-static char *resolve(const char *file, const char *path) {
+char *twp_config_resolve(const char *file, const char *path) {
     const char *slash = strrchr(file, '/');
     if (path[0] == '/' || path[0] == '\0' || slash == NULL) {
         return twp_copy(path);
@@ -109,13 +112,40 @@ static char *resolve(const char *file, const char *path) {
 
 static const char *set_string(const taking *t, twp_option_id id,
                               const char *text, twp_why *why) {
-    if (twp_options[id].kind != TWP_PATH) {
+    bool is_path = twp_options[id].kind == TWP_PATH ||
+                   id == TWP_TLS_CERT_OPTION || id == TWP_TLS_KEY_OPTION;
+    if (!is_path) {
         return twp_settings_set(t->settings, id, TWP_FROM_FILE, text, why);
     }
-    char *path = resolve(t->file, text);
+    char *path = twp_config_resolve(t->file, text);
     const char *wrong =
         twp_settings_set(t->settings, id, TWP_FROM_FILE, path, why);
     free(path);
+    return wrong;
+}
+
+/* What is behind a zero byte would be lost without a word. */
+static const char *set_text_of(const taking *t, twp_option_id id,
+                               const json_t *json, twp_why *why) {
+    const char *text = json_string_value(json);
+    return strlen(text) == json_string_length(json)
+               ? set_string(t, id, text, why)
+               : "must not hold a zero byte";
+}
+
+/* Of the public addresses an entry may be a table. */
+static const char *set_entry(const taking *t, twp_option_id id,
+                             const json_t *json, twp_why *why) {
+    if (json_is_string(json)) {
+        return set_text_of(t, id, json, why);
+    }
+    if (id != TWP_LISTEN_OPTION || !json_is_object(json)) {
+        return "must be text, or an array of texts";
+    }
+    char *text = twp_listen_entry(json, t->file);
+    const char *wrong =
+        text != NULL ? set_string(t, id, text, why) : tw_strerror(TW_ENOMEM);
+    free(text);
     return wrong;
 }
 
@@ -129,9 +159,7 @@ static const char *set_list(const taking *t, twp_option_id id,
     }
     twp_settings_clear(t->settings, id, TWP_FROM_FILE);
     for (size_t i = 0; wrong == NULL && i < count; i++) {
-        const char *text = json_string_value(json_array_get(json, i));
-        wrong = text != NULL ? set_string(t, id, text, why)
-                             : "must be text, or an array of texts";
+        wrong = set_entry(t, id, json_array_get(json, i), why);
     }
     return wrong;
 }
@@ -173,7 +201,7 @@ static const char *set_value(const taking *t, twp_option_id id,
         return set_string(t, id, "off", why);
     }
     if (json_is_string(json) && takes_string(kind)) {
-        return set_string(t, id, json_string_value(json), why);
+        return set_text_of(t, id, json, why);
     }
     if (kind == TWP_LIST && (json_is_array(json) || json_is_object(json))) {
         return set_list(t, id, json, why);
@@ -242,7 +270,11 @@ void twp_config_read(twp_settings *settings, const char *path,
         twp_text_printf(problems, "%s: %s\n", path, strerror(errno));
         return;
     }
-    if (tw_lua_read_config(path, &json, report) != 0) {
+    twp_trust trust;
+    twp_trust_init(&trust, settings);
+    if (tw_lua_read_checked_config(path, twp_may_read, &trust, &json, report) !=
+        0) {
+        twp_secret_hide(report);
         twp_text_printf(problems, "%s\n", report);
         return;
     }

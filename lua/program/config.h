@@ -10,6 +10,10 @@
 void twp_config_read(twp_settings *settings, const char *path,
                      twp_text *problems);
 
+/* A path of the file as the program takes it: relative ones start at the file's
+ * folder. Free it. */
+char *twp_config_resolve(const char *file, const char *path);
+
 /* The second half of it: takes JSON text that came from `path`. */
 void twp_config_take(twp_settings *settings, const char *path, const char *json,
                      twp_text *problems);

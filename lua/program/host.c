@@ -14,7 +14,7 @@
 
 static bool has_library(const char *dir) {
     char *path = twp_print("%s/tidewire", dir);
-    bool is_there = access(path, R_OK | X_OK) == 0;
+    bool is_there = *dir != '\0' && access(path, R_OK | X_OK) == 0;
     free(path);
     return is_there;
 }
@@ -82,9 +82,12 @@ void twp_lua_init(twp_lua *lua, const twp_settings *settings,
         .hook_wait_ms = twp_settings_ms(settings, TWP_LUA_WAIT_OPTION),
         .retire_ms = twp_settings_ms(settings, TWP_LUA_RETIRE_OPTION),
         .no_jit = !twp_settings_is_on(settings, TWP_LUA_JIT_OPTION, true),
+        .may_read = twp_may_read,
+        .may_read_arg = &lua->_trust,
         .log = twp_log_write,
         .log_arg = log,
     };
+    twp_trust_init(&lua->_trust, settings);
     add_values(lua, twp_settings_text(settings, TWP_CONFIG_OPTION));
 }
 
@@ -121,12 +124,18 @@ const char *twp_script(const twp_settings *settings, const char *operand,
 static void fill_limits(tw_config *config, const twp_settings *settings) {
 #define SIZE(field, option)                                                    \
     config->field = (size_t)twp_settings_number(settings, option##_OPTION, 0)
+#define COUNT(field, option)                                                   \
+    config->field = (uint32_t)twp_settings_number(settings, option##_OPTION, 0)
 #define TIME(field, option)                                                    \
     config->field = twp_settings_ms(settings, option##_OPTION)
     SIZE(max_connections, TWP_MAX_CONNECTIONS);
     SIZE(max_connections_per_address, TWP_MAX_CONNECTIONS_PER_ADDRESS);
     SIZE(max_subscriptions, TWP_MAX_SUBSCRIPTIONS);
     SIZE(max_head_bytes, TWP_MAX_HEAD);
+    SIZE(max_headers, TWP_MAX_HEADERS);
+    COUNT(max_requests, TWP_MAX_REQUESTS);
+    COUNT(handshakes_per_second, TWP_HANDSHAKES_PER_SECOND);
+    COUNT(handshake_burst, TWP_HANDSHAKE_BURST);
     TIME(handshake_ms, TWP_HANDSHAKE);
     TIME(http_idle_ms, TWP_HTTP_IDLE);
     TIME(http_handler_ms, TWP_HTTP_HANDLER);
@@ -139,9 +148,9 @@ static void fill_limits(tw_config *config, const twp_settings *settings) {
     SIZE(publish_budget_bytes, TWP_PUBLISH_BUDGET);
     SIZE(delivery_budget_bytes, TWP_DELIVERY_BUDGET);
     SIZE(read_turn_bytes, TWP_READ_TURN);
-    config->read_turn_frames =
-        (uint32_t)twp_settings_number(settings, TWP_READ_TURN_FRAMES_OPTION, 0);
+    COUNT(read_turn_frames, TWP_READ_TURN_FRAMES);
 #undef SIZE
+#undef COUNT
 #undef TIME
 }
 
@@ -160,29 +169,30 @@ static const char *admin_of(const twp_settings *settings) {
 }
 
 void twp_master_fill(tw_master_config *config, const twp_settings *settings,
-                     twp_log *log) {
-    const twp_value *listen = &settings->values[TWP_LISTEN_OPTION];
+                     const twp_listen *listen, twp_log *log) {
+    const twp_value *trusted = &settings->values[TWP_TRUSTED_PROXIES_OPTION];
     *config = (tw_master_config){
-        .server = {.listen = (const char *const *)listen->list,
+        .server = {.listen = listen->addresses,
                    .listen_count = listen->count,
+                   .listen_options = listen->options,
+                   .trusted_proxies = (const char *const *)trusted->list,
+                   .trusted_proxy_count = trusted->count,
                    .log = twp_log_write,
                    .log_arg = log,
                    .log_level = log->level},
         .workers =
             (uint32_t)twp_settings_number(settings, TWP_WORKERS_OPTION, 0),
         .admin = admin_of(settings),
-        .admin_token = twp_settings_text(settings, TWP_ADMIN_TOKEN_OPTION),
         .runtime_dir = twp_settings_text(settings, TWP_RUNTIME_DIR_OPTION),
+        .user = twp_settings_text(settings, TWP_USER_OPTION),
+        .group = twp_settings_text(settings, TWP_GROUP_OPTION),
         .version = TW_VERSION,
         .hang_cpu_ms = hang_ms(settings, TWP_HANG_CPU_OPTION),
         .hang_wall_ms = hang_ms(settings, TWP_HANG_WALL_OPTION),
         .hang_off = twp_settings_is_on(settings, TWP_HANG_OFF_OPTION, false),
         .drain_ms = twp_settings_ms(settings, TWP_DRAIN_OPTION),
         .stop_ms = twp_settings_ms(settings, TWP_STOP_OPTION),
+        .freeze_ms = twp_settings_ms(settings, TWP_FREEZE_OPTION),
     };
-    if (listen->count == 0) {
-        config->server.listen = &twp_options[TWP_LISTEN_OPTION].standard;
-        config->server.listen_count = 1;
-    }
     fill_limits(&config->server, settings);
 }

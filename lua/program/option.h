@@ -35,6 +35,25 @@ enum { TWP_RUN = 1, TWP_CHECK = 2, TWP_ASK = 4, TWP_STATUS = 8 };
       "ADDR:PORT",                                                             \
       "Public address; repeatable. Port 0 takes a free one, unix:PATH is a "   \
       "Unix socket")                                                           \
+    X(TLS_CERT, "tls.cert", "tls-cert", TWP_LIST, TWP_RUN, 0, 0, "none",       \
+      "FILE",                                                                  \
+      "Certificate with its chain, in PEM; repeatable, one for each name. "    \
+      "With one, addresses speak TLS but for Unix sockets and those that "     \
+      "begin with http://")                                                    \
+    X(TLS_KEY, "tls.key", "tls-key", TWP_LIST, TWP_RUN, 0, 0,                  \
+      "in the certificate's file", "FILE",                                     \
+      "Private keys of these certificates, in the same order; not to be read " \
+      "by everybody")                                                          \
+    X(TLS_CLIENT, "tls.client", "tls-client", TWP_CHOICE, TWP_RUN, 0, 0,       \
+      "none", "none|request|require",                                          \
+      "Whether clients may or must show a certificate, which scripts read in " \
+      "req.tls.client")                                                        \
+    X(TLS_CLIENT_CA, "tls.client_ca", "tls-client-ca", TWP_PATH, TWP_RUN, 0,   \
+      0, "none", "FILE", "Those who sign certificates of clients, in PEM")     \
+    X(TRUSTED_PROXIES, "trusted_proxies", NULL, TWP_LIST, TWP_RUN, 0, 0,       \
+      "none", "NETWORK",                                                       \
+      "Networks of proxies that are believed when they name their client by "  \
+      "X-Forwarded-For or the PROXY protocol: 10.0.0.0/8, ::1, or unix")       \
     X(WORKERS, "workers", "workers", TWP_COUNT, TWP_RUN, 1, 1024,              \
       "one per core", "N", "Worker processes")                                 \
     X(ADMIN, "admin", "admin", TWP_TEXT, TWP_RUN, 0, 0, "127.0.0.1:8090",      \
@@ -45,6 +64,13 @@ enum { TWP_RUN = 1, TWP_CHECK = 2, TWP_ASK = 4, TWP_STATUS = 8 };
       "Bearer token that lets requests to the admin address reload and "       \
       "drain; "                                                                \
       "without one only the Unix socket does")                                 \
+    X(ADMIN_TOKEN_FILE, "admin_token_file", NULL, TWP_PATH, TWP_RUN, 0, 0,     \
+      "none", "FILE",                                                          \
+      "File with that token in its first line, read once at the start")        \
+    X(USER, "user", "user", TWP_TEXT, TWP_RUN, 0, 0, "who started it", "NAME", \
+      "User that a server started by root becomes once its ports are bound")   \
+    X(GROUP, "group", "group", TWP_TEXT, TWP_RUN, 0, 0, "the user's own",      \
+      "NAME", "Its group")                                                     \
     X(SCRIPT, "script", NULL, TWP_PATH, TWP_RUN | TWP_CHECK, 0, 0, "none",     \
       "FILE", "Main script, when the command line names none")                 \
     X(NODE, "node", NULL, TWP_TEXT, TWP_RUN | TWP_CHECK, 0, 0,                 \
@@ -64,6 +90,9 @@ enum { TWP_RUN = 1, TWP_CHECK = 2, TWP_ASK = 4, TWP_STATUS = 8 };
       "TIME", "Time for a drain; then connections are cut")                    \
     X(STOP, "stop", NULL, TWP_SECONDS, TWP_RUN, 0.001, 3600, "5s", "TIME",     \
       "Time for on_stop when the server ends")                                 \
+    X(FREEZE, "freeze", NULL, TWP_SECONDS, TWP_RUN, 0.001, 60, "250ms",        \
+      "TIME",                                                                  \
+      "Time for save and restore in all workers; then a reload is aborted")    \
     X(HANG_CPU, "hang.cpu", NULL, TWP_SECONDS, TWP_RUN, 0, 3600, "2s", "TIME", \
       "A worker that used so much CPU time without a turn of its loop is "     \
       "replaced; 0 is never")                                                  \
@@ -104,6 +133,17 @@ enum { TWP_RUN = 1, TWP_CHECK = 2, TWP_ASK = 4, TWP_STATUS = 8 };
       1, 32767, "1000", "N", "Channels of one connection")                     \
     X(MAX_HEAD, "limits.max_head", NULL, TWP_BYTES, TWP_RUN, 1024, 1 << 20,    \
       "16KiB", "SIZE", "Head of a request; more is answered with 431")         \
+    X(MAX_HEADERS, "limits.max_headers", NULL, TWP_COUNT, TWP_RUN, 1, 10000,   \
+      "100", "N", "Header lines of a request; more are answered with 431")     \
+    X(MAX_REQUESTS, "limits.max_requests", NULL, TWP_COUNT, TWP_RUN, 1, 1e9,   \
+      "1000", "N", "Requests of one connection; the last answer ends it")      \
+    X(HANDSHAKES_PER_SECOND, "limits.handshakes_per_second", NULL, TWP_COUNT,  \
+      TWP_RUN, 0, 1e9, "0", "N",                                               \
+      "Upgrades of the whole server in a second, each worker its part; more "  \
+      "are answered with 503 and Retry-After; 0 is unlimited")                 \
+    X(HANDSHAKE_BURST, "limits.handshake_burst", NULL, TWP_COUNT, TWP_RUN, 0,  \
+      1e9, "0", "N",                                                           \
+      "How many of them may come at once; 0 is as many as in a second")        \
     X(HANDSHAKE, "limits.handshake", NULL, TWP_SECONDS, TWP_RUN, 0.001, 3600,  \
       "10s", "TIME", "For a whole request head to arrive")                     \
     X(HTTP_IDLE, "limits.http_idle", NULL, TWP_SECONDS, TWP_RUN, 0.001, 86400, \

@@ -11,34 +11,38 @@
 
 #include "command.h"
 #include "host.h"
+#include "notify.h"
+#include "secret.h"
 
 /* The program runs one server; its workers are forks of it. */
 static struct run {
     twp_log log;
     tw_member_hooks script; /* the bridge's own */
+    twp_listen listen;
 } run;
 
 /* ---- what to open ------------------------------------------------------- */
 
 /* An address that means every interface is no place to go to. */
-static char *url_of(tw_str address) {
+static char *url_of(size_t i, tw_str address) {
     const char *text = address.data;
+    const char *scheme = run.listen.options[i].tls != NULL ? "https" : "http";
     if (strncmp(text, "unix:", 5) == 0) {
         return twp_copy(text);
     }
     if (strncmp(text, "0.0.0.0:", 8) == 0) {
-        return twp_print("http://127.0.0.1:%s/", text + 8);
+        return twp_print("%s://127.0.0.1:%s/", scheme, text + 8);
     }
     if (strncmp(text, "[::]:", 5) == 0) {
-        return twp_print("http://[::1]:%s/", text + 5);
+        return twp_print("%s://[::1]:%s/", scheme, text + 5);
     }
-    return twp_print("http://%s/", text);
+    return twp_print("%s://%s/", scheme, text);
 }
 
 static void add_urls(twp_text *out, const tw_ready *ready,
                      const char *separator) {
     for (size_t i = 0; i < ready->address_count; i++) {
-        char *url = url_of(ready->addresses[i]);
+        char *url = url_of(i, ready->addresses[i]);
         twp_text_printf(out, "%s%s", i > 0 ? separator : "", url);
         free(url);
     }
@@ -97,6 +101,7 @@ static void on_ready(const tw_ready *ready, void *user) {
                       &run.log);
     }
     twp_text_deinit(&text);
+    twp_notify("READY=1");
 }
 
 /* ---- setting up --------------------------------------------------------- */
@@ -134,6 +139,31 @@ static void leave_default_admin(tw_master_config *config) {
     }
 }
 
+static bool is_local(const char *address) {
+    static const char *const local[] = {"127.",
+                                        "localhost:", "[::1]:", "unix:"};
+    for (size_t i = 0; i < sizeof local / sizeof *local; i++) {
+        if (strncmp(address, local[i], strlen(local[i])) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Nothing that strangers can reach needs to be root. */
+static void warn_root(const tw_master_config *config) {
+    bool is_root = geteuid() == 0 && config->user == NULL;
+    for (size_t i = 0; is_root && i < config->server.listen_count; i++) {
+        if (!is_local(config->server.listen[i])) {
+            tw_log_field fields[] = {{"address", config->server.listen[i]},
+                                     {"instead", "--user NAME"}};
+            twp_log_write(TW_LOG_WARN, "a public server runs as root", fields,
+                          2, &run.log);
+            return;
+        }
+    }
+}
+
 /* The one member hook that is ours, too: from here on logs name the worker. */
 static int on_start(tw_server *server, const tw_member *member, char *report,
                     void *user) {
@@ -141,7 +171,8 @@ static int on_start(tw_server *server, const tw_member *member, char *report,
     return run.script.start(server, member, report, user);
 }
 
-static int serve(const twp_settings *settings, const twp_lua *host) {
+static int serve(const twp_settings *settings, const twp_lua *host,
+                 const char *token) {
     tw_lua *lua;
     int error = tw_lua_create(&lua, &host->config);
     if (error != 0) {
@@ -150,7 +181,9 @@ static int serve(const twp_settings *settings, const twp_lua *host) {
         return 1;
     }
     tw_master_config config;
-    twp_master_fill(&config, settings, &run.log);
+    twp_master_fill(&config, settings, &run.listen, &run.log);
+    config.admin_token = token;
+    warn_root(&config);
     if (!twp_settings_has(settings, TWP_ADMIN_OPTION)) {
         leave_default_admin(&config);
     }
@@ -166,6 +199,15 @@ static int serve(const twp_settings *settings, const twp_lua *host) {
     return status;
 }
 
+static bool take_listen(const twp_settings *settings) {
+    twp_text problems = {0};
+    twp_listen_init(&run.listen, settings, &problems);
+    bool is_fine = problems.len == 0;
+    twp_text_write(&problems, STDERR_FILENO);
+    twp_text_deinit(&problems);
+    return is_fine;
+}
+
 int twp_run(twp_settings *settings, const char *operand) {
     int status;
     const char *script = twp_script(settings, operand, &status);
@@ -175,9 +217,18 @@ int twp_run(twp_settings *settings, const char *operand) {
     twp_log_init(&run.log, twp_settings_text(settings, TWP_LOG_LEVEL_OPTION),
                  twp_settings_text(settings, TWP_LOG_FORMAT_OPTION));
     raise_descriptors();
-    twp_lua host;
-    twp_lua_init(&host, settings, script, &run.log);
-    status = serve(settings, &host);
-    twp_lua_deinit(&host);
+    char *token;
+    if (!twp_secret_token(settings, &token)) {
+        return 2;
+    }
+    status = 2;
+    if (take_listen(settings)) {
+        twp_lua host;
+        twp_lua_init(&host, settings, script, &run.log);
+        status = serve(settings, &host, token);
+        twp_lua_deinit(&host);
+    }
+    twp_listen_deinit(&run.listen);
+    twp_secret_free(token);
     return status;
 }

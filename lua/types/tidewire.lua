@@ -78,7 +78,7 @@ local tw = {}
 ---@field origins string[]? patterns of origins; same origin when absent
 ---@field rate tw.Rate?
 ---@field errors "close"|"ignore"|nil what a raising hook costs its connection
----@field deflate "off"|false|nil
+---@field deflate "shared"|"off"|false|nil permessage-deflate; "shared" when absent
 ---@field drain tw.Drain?
 ---@field version number|string|nil of what save() and conn.state look like
 ---@field on_upgrade (async fun(req: tw.Request): true|tw.Accept|nil, tw.Error|tw.Refuse|string|nil)?
@@ -116,6 +116,22 @@ function tw.static(folder) end
 --------------------------------------------------------------------------------
 
 --- Valid until its hook returns, through waits too.
+---@class tw.TlsClient
+---@field subject string "CN=ann,O=Example"
+---@field issuer string
+---@field common_name string?
+---@field serial string hexadecimal
+---@field fingerprint string SHA-256, hexadecimal
+---@field not_before number seconds since 1970
+---@field not_after number
+
+---@class tw.Tls
+---@field version string "TLSv1.3"
+---@field cipher string
+---@field server_name string?
+---@field resumed boolean
+---@field client tw.TlsClient? when the client showed a certificate
+
 ---@class tw.Request
 ---@field method string
 ---@field path string percent-decoded
@@ -126,6 +142,7 @@ function tw.static(folder) end
 ---@field ip string
 ---@field body string
 ---@field protocols string[] subprotocols offered
+---@field tls tw.Tls? nil when it came unencrypted
 local Request = {}
 
 --- The body as a table.

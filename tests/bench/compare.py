@@ -6,13 +6,14 @@
 Every run has a fresh server pinned to one core and the load generator
 (`tidewire bench`) pinned to another. In each round every server does every
 work once, in changing order; figures are medians over the rounds and ratios
-are taken within a round. Figures are kept in build/bench/figures.json; with
---write they go into docs/explanation/performance.md and README.md, too.
+are taken within a round. What is interrupted goes on with --resume. With
+--write the figures go into docs/explanation and both READMEs.
 
 SPDX-License-Identifier: MIT
 """
 import argparse
 import os
+import signal
 import sys
 import time
 from pathlib import Path
@@ -20,25 +21,18 @@ from pathlib import Path
 sys.dont_write_bytecode = True  # no __pycache__ among the sources
 
 from suite import machine
-from suite.figures import Figures, cpu, memory, rate, trouble_of
+from suite.digest import trouble_of
+from suite.documents import update
+from suite.figures import OURS, Figures
 from suite.install import install
-from suite.page import Page, put
-from suite.peers import FDS, Missing, everyone, output
-from suite.pictures import draw
-from suite.places import PAGE, PAGES, README, RESULTS, SOURCE
+from suite.page import Page
+from suite.peers import Missing, everyone, output
+from suite.places import DATA, RESULTS, SOURCE
+from suite.plan import Plan
 from suite.run import Failed, Settings, measure
 from suite.work import choose
 
-# What a server needs besides its connections.
-SPARE_FDS = 200
-
-FRESH_PAGE = """# Performance
-
-How Tidewire compares, measured by `make bench`.
-
-<!-- figures -->
-<!-- /figures -->
-"""
+PRESETS = {"rounds": (5, 1), "seconds": (1, 0.8), "warmup": (0.3, 0.3)}
 
 
 def names(text):
@@ -48,7 +42,8 @@ def names(text):
 def arguments():
     parser = argparse.ArgumentParser(
         description="Measures Tidewire and its peers side by side.",
-        epilog="A full comparison takes about two hours, --quick two minutes.",
+        epilog="All of it takes about three quarters of an hour, --quick about "
+        "two minutes.",
     )
     add = parser.add_argument
     add(
@@ -58,24 +53,27 @@ def arguments():
         default=SOURCE / "build" / "release" / "tidewire",
         help="the tidewire that serves, and that makes the load",
     )
-    add("--quick", action="store_true", help="a few works, one round of a second")
+    add("--quick", action="store_true", help="a few works, one round")
     add("--only", type=names, default=[], metavar="WORK,...", help="or their beginnings")
     add("--peers", type=names, default=[], metavar="PEER,...")
     add("--rounds", type=int, help="(5)")
-    add("--seconds", type=float, help="to measure in each run (3)")
-    add("--warmup", type=float, help="of the same load before that (1)")
+    add("--seconds", type=float, help="to measure in a run (1); some works take more")
+    add("--warmup", type=float, help="of the same load before that (0.3)")
     add("--server-core", type=int, default=0)
     add("--generator-core", type=int, default=1)
     add("--list", action="store_true", help="print works and peers")
-    add("--install", action="store_true", help="install what peers lack, then measure")
+    add("--no-install", action="store_true", help="install nothing that peers lack")
     add("--resume", action="store_true", help="go on with the runs that are kept")
-    add("--render", action="store_true", help="measure nothing, show what is kept")
     add("--write", action="store_true", help="put the figures into the documents")
-    add("--file", type=Path, default=RESULTS, help="where figures are kept")
+    add(
+        "--render",
+        action="store_true",
+        help="measure nothing: make the documents again from --file",
+    )
+    add("--file", type=Path, help="where figures are kept")
     options = parser.parse_args()
     check(parser, options)
-    presets = {"rounds": (5, 1), "seconds": (3, 1), "warmup": (1, 0.4)}
-    for name, (full, quick) in presets.items():
+    for name, (full, quick) in PRESETS.items():
         if getattr(options, name) is None:
             setattr(options, name, quick if options.quick else full)
     return options
@@ -83,8 +81,11 @@ def arguments():
 
 def check(parser, options):
     """Refuses what cannot be meant."""
+    options.file = options.file or (DATA if options.render else RESULTS)
     if options.quick and options.write:
         parser.error("--quick is for a look; the documents want the full comparison")
+    if options.write and (options.only or options.peers) and not options.resume:
+        parser.error("the documents want all works and peers")
     known = {peer.name for peer in everyone(options.program)}
     for name in set(options.peers) - known:
         parser.error(f"no peer {name}; see --list")
@@ -92,13 +93,10 @@ def check(parser, options):
         choose(options.only, options.quick)
     except KeyError as unknown:
         parser.error(f"no work {unknown.args[0]}; see --list")
-    if not options.program.exists():
+    if not (options.program.exists() or options.render or options.list):
         parser.error(f"no {options.program}; run make build")
     if options.render and not options.file.exists():
         parser.error(f"no {options.file}: nothing has been measured")
-    if os.cpu_count() < 2:
-        print("one core only: servers and load share it", file=sys.stderr)
-        options.generator_core = options.server_core
 
 
 def generator_modes(program):
@@ -112,6 +110,7 @@ def ready(figures, peers):
     found = []
     for peer in peers:
         figures.titles[peer.name] = peer.title
+        figures.skipped.pop(peer.name, None)
         try:
             peer.prepare()
         except Missing as missing:
@@ -123,43 +122,28 @@ def ready(figures, peers):
     return found
 
 
-def plan(works, peers, modes):
-    """(work, the peers that do it), for works that can be done here."""
-    for work in works:
-        if work.connections + SPARE_FDS > FDS:
-            print(
-                f"without {work.title}: {work.connections:,} connections, but "
-                f"{FDS:,} descriptors (ulimit -n)",
-                file=sys.stderr,
-            )
-        elif work.mode not in modes:
-            print(f"without {work.title}: the generator lacks it", file=sys.stderr)
-        else:
-            yield work, [peer for peer in peers if work.fits(peer, modes)]
-
-
-def tell(work, peer, report):
+def tell(work, peer, run):
     """One line for a run."""
-    unit = {"idle": (memory, "B each")}.get(work.mode, (cpu, "µs"))
-    value = unit[0](report)
-    parts = [f"{value:10.3f} {unit[1]}" if value is not None else " " * 13]
-    if work.mode != "idle":
-        parts.append(f"{rate(report):12,.0f}/s")
-    parts.append(trouble_of(report))
-    if report["generator_was_bottleneck"]:
+    figures = run.get("figures", {})
+    name, unit = ("memory", "B each") if work.mode == "idle" else ("cpu", "µs")
+    value = figures.get(name)
+    parts = [f"{value:10.3f} {unit}" if value is not None else " " * 13]
+    if "rate" in figures:
+        parts.append(f"{figures['rate']:12,.0f}/s")
+    if figures.get("limit"):
         parts.append("(generator at its limit)")
+    parts.append(trouble_of(run))
     print(f"  {peer.title:22}", *parts, flush=True)
 
 
 def run_one(figures, settings, work, peer, number):
     try:
-        report = measure(settings, work, peer)
+        kept, took = measure(settings, work, peer)
     except Failed as failed:
         figures.add(work.name, peer.name, number, failed=str(failed))
-        print(f"  {peer.title:22} FAILED: {failed}", flush=True)
     else:
-        figures.add(work.name, peer.name, number, report=report)
-        tell(work, peer, report)
+        figures.add(work.name, peer.name, number, took=took, figures=kept)
+    tell(work, peer, figures.runs[-1])
 
 
 def turned(items, by):
@@ -167,29 +151,15 @@ def turned(items, by):
     return items[by:] + items[:by]
 
 
-def compare(options, figures, settings, work_list):
+def compare(options, figures, settings, plan):
     for number in range(options.rounds):
-        for work, peers in work_list:
-            print(f"round {number + 1}/{options.rounds}: {work.title}", flush=True)
-            for peer in turned(peers, number):
-                if not figures.has(work.name, peer.name, number):
-                    run_one(figures, settings, work, peer, number)
-                    figures.save(options.file)
-
-
-def show(figures):
-    page = Page(figures)
-    print()
-    print(page.markdown({}))
-
-
-def write(figures):
-    page = Page(figures)
-    fine = put(PAGE, page.markdown(draw(figures, PAGES)), FRESH_PAGE)
-    fine &= put(README, page.readme())
-    if not fine:
-        print("a page lacks its markers <!-- figures -->", file=sys.stderr)
-    return fine
+        for work, peers in plan.entries:
+            left = [p for p in peers if not figures.has(work.name, p.name, number)]
+            if left:
+                print(f"round {number + 1}/{options.rounds}: {work.title}", flush=True)
+            for peer in turned(left, number):
+                run_one(figures, settings, work, peer, number)
+                figures.save(options.file)
 
 
 def begin(options):
@@ -208,6 +178,27 @@ def begin(options):
     return Figures(machine.describe(), settings)
 
 
+def durations(options):
+    """Figures of an earlier comparison that was made in the same way: how long
+    its runs took."""
+    for path in (options.file, DATA):
+        if path.exists():
+            figures = Figures.load(path)
+            if all(figures.settings[k] == getattr(options, k) for k in ("seconds", "warmup")):
+                return figures
+    return Figures()
+
+
+def warn():
+    if os.cpu_count() < 2:
+        print("one core only: servers and load share it", file=sys.stderr)
+    if machine.busy() > 0.5:
+        print(
+            f"the machine is busy (load {machine.busy():.1f}): figures will be noise",
+            file=sys.stderr,
+        )
+
+
 def list_all(options):
     for work in choose(options.only, options.quick):
         print(f"{work.name:24} {work.title}")
@@ -221,36 +212,42 @@ def measure_all(options):
     peers = everyone(options.program)
     if options.peers:
         peers = [peer for peer in peers if peer.name in options.peers]
-    if options.install:
+    if not options.no_install:
         install(peers)
+    if os.cpu_count() < 2:
+        options.generator_core = options.server_core
     figures = begin(options)
     settings = Settings(
         program=options.program.resolve(),
         seconds=options.seconds,
         warmup=options.warmup,
-        settle=0.2 if options.quick else 0.5,
+        settle=0.2,
         server_core=options.server_core,
         generator_core=options.generator_core,
     )
-    if machine.busy() > 0.5:
-        print(
-            f"the machine is busy (load {machine.busy():.1f}): figures will be noise",
-            file=sys.stderr,
-        )
     works = choose(options.only, options.quick)
     modes = generator_modes(settings.program)
-    work_list = list(plan(works, ready(figures, peers), modes))
+    plan = Plan(works, ready(figures, peers), modes)
+    plan.tell(figures, durations(options), settings, options.rounds)
+    warn()
     started = time.monotonic()
     try:
-        compare(options, figures, settings, work_list)
+        compare(options, figures, settings, plan)
     except KeyboardInterrupt:
         print("interrupted; --resume goes on", file=sys.stderr)
+        sys.exit(130)
     minutes = (time.monotonic() - started) / 60
     print(f"{len(figures.runs)} runs, {minutes:.1f} minutes")
     return figures
 
 
+def end(_signal, _frame):
+    """Ends as by an interrupt, which stops the server that runs."""
+    raise KeyboardInterrupt
+
+
 def main():
+    signal.signal(signal.SIGTERM, end)
     options = arguments()
     if options.list:
         list_all(options)
@@ -259,10 +256,13 @@ def main():
     if not figures.runs:
         print("nothing was measured", file=sys.stderr)
         return 1
-    show(figures)
-    if options.write and not write(figures):
-        return 1
-    ours = [t for t in figures.troubles() if t[1].startswith("tidewire")]
+    if options.write or options.render:
+        if not update(figures):
+            return 1
+    else:
+        print()
+        print(Page(figures).markdown({}))
+    ours = [t for t in figures.troubles() if t[1].startswith(OURS)]
     return 1 if ours else 0
 
 

@@ -12,25 +12,23 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
-#define FDS_MAX 1048576
 #define BUFFER_SIZE (1 << 20)
 #define READ_SIZE 65536
 #define EVENTS 512
 
-enum { NEW = 0, ECHO, SUBSCRIBER, PUBLISHER };
+enum { NEW = 0, ECHO, SUBSCRIBER, PUBLISHER, TALKER };
 
 /* Held only by connections in the middle of something. */
 typedef struct rest {
     floor_bytes in, out;
 } rest;
 
-int *floor_subscribers;
-size_t floor_subscribers_len;
+uint64_t floor_hold_ns, floor_due_ns;
 
 static uint8_t *kinds; /* by descriptor; mapped, so what is unused costs none */
 static uint8_t *is_blocked;
@@ -44,33 +42,16 @@ static void die(const char *what) {
     exit(1);
 }
 
-static void *map(size_t size) {
-    void *block = mmap(NULL, size, PROT_READ | PROT_WRITE,
-                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (block == MAP_FAILED) {
-        die("mmap");
-    }
-    return block;
-}
-
-void floor_append(floor_bytes *bytes, const void *data, size_t len) {
-    if (bytes->len + len > bytes->cap) {
-        bytes->cap = (bytes->len + len) * 2;
-        bytes->data = realloc(bytes->data, bytes->cap);
-        if (bytes->data == NULL) {
-            die("realloc");
-        }
-    }
-    memcpy(bytes->data + bytes->len, data, len);
-    bytes->len += len;
+uint64_t floor_now_ns(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000U + (uint64_t)now.tv_nsec;
 }
 
 static rest *rest_of(int fd) {
     if (rests[fd] == NULL) {
-        rests[fd] = calloc(1, sizeof **rests);
-        if (rests[fd] == NULL) {
-            die("calloc");
-        }
+        rests[fd] = floor_resize(NULL, sizeof **rests);
+        memset(rests[fd], 0, sizeof **rests);
     }
     return rests[fd];
 }
@@ -125,13 +106,13 @@ static void send_rest(int fd) {
     }
 }
 
+static bool is_member(int fd) {
+    return kinds[fd] == SUBSCRIBER || kinds[fd] == TALKER;
+}
+
 static void drop(int fd) {
-    for (size_t i = 0; kinds[fd] == SUBSCRIBER && i < floor_subscribers_len;
-         i++) {
-        if (floor_subscribers[i] == fd) {
-            floor_subscribers[i] = floor_subscribers[--floor_subscribers_len];
-            break;
-        }
+    if (is_member(fd) || kinds[fd] == PUBLISHER) {
+        floor_leave(fd);
     }
     free_rest(fd);
     kinds[fd] = NEW;
@@ -161,6 +142,22 @@ static void answer(int fd, const char *key, size_t key_len) {
     floor_send(fd, response, (size_t)len);
 }
 
+/* What "/sub?channel=NAME" asks for. */
+static void enrol(int fd, const char *path) {
+    kinds[fd] = strncmp(path, "/sub", 4) == 0    ? SUBSCRIBER
+                : strncmp(path, "/pub", 4) == 0  ? PUBLISHER
+                : strncmp(path, "/room", 5) == 0 ? TALKER
+                                                 : ECHO;
+    const char *query = path + strcspn(path, "? ");
+    const char *names = "bench";
+    if (strncmp(query, "?channel=", 9) == 0) {
+        names = query + 9;
+    }
+    if (kinds[fd] != ECHO) {
+        floor_join(fd, names, strcspn(names, " &"), is_member(fd));
+    }
+}
+
 /* The length of the request's head; 0 when it is not all there, -1 when it is
  * no upgrade. */
 static ssize_t shake(int fd, uint8_t *data, size_t len) {
@@ -174,13 +171,7 @@ static ssize_t shake(int fd, uint8_t *data, size_t len) {
         return -1;
     }
     answer(fd, key, strcspn(key, "\r"));
-    const char *path = (const char *)data + 4;
-    kinds[fd] = strncmp(path, "/sub", 4) == 0   ? SUBSCRIBER
-                : strncmp(path, "/pub", 4) == 0 ? PUBLISHER
-                                                : ECHO;
-    if (kinds[fd] == SUBSCRIBER) {
-        floor_subscribers[floor_subscribers_len++] = fd;
-    }
+    enrol(fd, (const char *)data + 4);
     return end + 4 - data;
 }
 
@@ -222,8 +213,9 @@ static bool serve(int fd, uint8_t *frame, size_t head, size_t len) {
         floor_send(fd, out, size);
     } else if (opcode < 8 && kinds[fd] == ECHO) {
         hooks->on_echo(fd, out, size);
-    } else if (opcode < 8 && kinds[fd] == PUBLISHER) {
-        hooks->on_publish(out, size);
+    } else if (opcode < 8 && kinds[fd] != SUBSCRIBER) {
+        hooks->on_publish(floor_own_channel(fd), out, size,
+                          kinds[fd] == TALKER ? fd : -1);
     }
     return true;
 }
@@ -330,22 +322,38 @@ static void handle(int listener, const struct epoll_event *event) {
     }
 }
 
-int floor_main(int argc, char **argv, const floor_hooks *with) {
+/* Waits for events, though not beyond what is held. */
+static int wait_for(struct epoll_event *events) {
+    struct timespec left = {0, 0};
+    uint64_t now = floor_due_ns > 0 ? floor_now_ns() : 0;
+    if (floor_due_ns > now) {
+        left.tv_nsec = (long)(floor_due_ns - now);
+    }
+    return epoll_pwait2(epoll, events, EVENTS, floor_due_ns > 0 ? &left : NULL,
+                        NULL);
+}
+
+static void set_up(int argc, char **argv) {
     struct rlimit limit;
-    struct epoll_event events[EVENTS];
     getrlimit(RLIMIT_NOFILE, &limit);
     limit.rlim_cur = limit.rlim_max;
     setrlimit(RLIMIT_NOFILE, &limit);
+    kinds = floor_map(FLOOR_FDS_MAX);
+    is_blocked = floor_map(FLOOR_FDS_MAX);
+    rests = floor_map(FLOOR_FDS_MAX * sizeof *rests);
+    floor_channels_init(FLOOR_FDS_MAX);
+    floor_hold_ns = argc > 2 ? strtoull(argv[2], NULL, 10) * 1000 : 0;
+}
+
+int floor_main(int argc, char **argv, const floor_hooks *with) {
+    struct epoll_event events[EVENTS];
+    set_up(argc, argv);
     hooks = with;
-    kinds = map(FDS_MAX);
-    is_blocked = map(FDS_MAX);
-    rests = map(FDS_MAX * sizeof *rests);
-    floor_subscribers = map(FDS_MAX * sizeof *floor_subscribers);
     epoll = epoll_create1(0);
     int listener = listen_on(argc > 1 ? argv[1] : "0");
     watch(listener, EPOLL_CTL_ADD, EPOLLIN);
     for (;;) {
-        int count = epoll_wait(epoll, events, EVENTS, -1);
+        int count = wait_for(events);
         for (int i = 0; i < count; i++) {
             handle(listener, &events[i]);
         }

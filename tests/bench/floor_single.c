@@ -4,9 +4,12 @@
  * SPDX-License-Identifier: MIT */
 #include "floor.h"
 
-static void on_publish(const uint8_t *frame, size_t len) {
-    for (size_t i = 0; i < floor_subscribers_len; i++) {
-        floor_send(floor_subscribers[i], frame, len);
+static void on_publish(floor_channel *channel, const uint8_t *frame, size_t len,
+                       int except) {
+    for (size_t i = 0; i < channel->len; i++) {
+        if (channel->members[i] != except) {
+            floor_send(channel->members[i], frame, len);
+        }
     }
 }
 

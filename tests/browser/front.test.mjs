@@ -2,24 +2,13 @@
  * SPDX-License-Identifier: MIT */
 
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
-import { Browser, Server, assertFits, assertNamed, online, screenshot, shows } from "./harness.mjs";
+import { test } from "node:test";
+import { assertFits, assertNamed, online, screenshot, shows, stage } from "./harness.mjs";
 
-let server;
-let browser;
-
-before(async () => {
-  server = await Server.start("front");
-  browser = await Browser.start();
-});
-
-after(async () => {
-  await browser?.stop();
-  await server?.stop();
-});
+const shared = stage("front");
 
 test("the front page shows live figures of both demos", async () => {
-  const page = await browser.visit(server.url);
+  const page = await shared.browser.visit(shared.server.url);
   await online(page);
   await shows(page, () => /^\d/.test(document.querySelector("#connections").textContent));
   assert.equal(await page.textContent("#workers"), "2");
@@ -31,7 +20,7 @@ test("the front page shows live figures of both demos", async () => {
 });
 
 test("the front page leads to both demos and back", async () => {
-  const page = await browser.visit(server.url);
+  const page = await shared.browser.visit(shared.server.url);
   await page.click(".hero >> text=Open the chat");
   await page.waitForSelector("#entrance[open]");
   await page.goBack();
@@ -43,7 +32,7 @@ test("the front page leads to both demos and back", async () => {
 });
 
 test("the front page fits a phone, in the dark", async () => {
-  const page = await browser.visit(server.url, { colorScheme: "dark", viewport: { width: 360, height: 740 } });
+  const page = await shared.browser.visit(shared.server.url, { colorScheme: "dark", viewport: { width: 360, height: 740 } });
   await online(page);
   await assertFits(page);
   await shows(page, () => /^\d/.test(document.querySelector("#connections").textContent));
@@ -52,12 +41,12 @@ test("the front page fits a phone, in the dark", async () => {
 });
 
 test("a chosen theme stays, against what the system says", async () => {
-  const page = await browser.visit(server.url, { colorScheme: "light" });
+  const page = await shared.browser.visit(shared.server.url, { colorScheme: "light" });
   const theme = () => page.evaluate(() => document.documentElement.dataset.theme);
   assert.equal(await theme(), "light");
   await page.click(".theme-toggle");
   assert.equal(await theme(), "dark");
-  await page.goto(`${server.url}/dashboard/`);
+  await page.goto(`${shared.server.url}/dashboard/`);
   assert.equal(await theme(), "dark");
   await page.context().close();
 });

@@ -16,10 +16,11 @@ import { cpSync, createWriteStream, mkdirSync, mkdtempSync, readFileSync, rmSync
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { after, before } from "node:test";
 import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
 
-const DEADLINE = 20_000; // ms for anything that should happen soon
+const DEADLINE = 60_000; // ms for anything that should happen soon
 const SCRIPTS = fileURLToPath(new URL("../../scripts", import.meta.url));
 const CHROMIUM_FLAGS = [
   "--no-sandbox",
@@ -55,30 +56,32 @@ export function shows(page, condition, argument) {
   return until(`the page fulfils ${condition}`, () => page.evaluate(condition, argument));
 }
 
-/* Ports that nobody listens on right now; all held until all are known, so
- * they differ. */
-async function freePorts(count) {
-  const holders = Array.from({ length: count }, () => createServer().listen(0, "127.0.0.1"));
-  await Promise.all(holders.map((holder) => once(holder, "listening")));
-  const ports = holders.map((holder) => holder.address().port);
-  await Promise.all(holders.map((holder) => new Promise((resolve) => holder.close(resolve))));
-  return ports;
+/* A port that nobody listens on, below those that the kernel gives to
+ * connections: it stays free, also while a server restarts. */
+async function freePort() {
+  for (;;) {
+    const port = 10_000 + Math.floor(Math.random() * 22_000);
+    const holder = createServer().listen(port, "127.0.0.1");
+    const isFree = await once(holder, "listening").then(() => true, () => false);
+    if (isFree) {
+      await new Promise((resolve) => holder.close(resolve));
+      return port;
+    }
+  }
 }
 
 export class Server {
   #name;
   #script;
-  #admin;
   #process = null;
   #log = "";
 
   /* `scripts` is the folder with main.lua; `name` is that of the log file. */
   static async start(name, scripts = SCRIPTS) {
     const server = new Server();
-    const [port, admin] = await freePorts(2);
+    const port = await freePort();
     server.#name = name;
     server.#script = join(scripts, "main.lua");
-    server.#admin = `127.0.0.1:${admin}`;
     server.listen = `127.0.0.1:${port}`;
     server.url = `http://127.0.0.1:${port}`;
     await server.run();
@@ -89,8 +92,10 @@ export class Server {
   async run() {
     const program = process.env.TIDEWIRE_BIN;
     assert.ok(program, "TIDEWIRE_BIN must name the server's program");
-    const options = ["--config", join(SCRIPTS, "config.lua"), "--listen", this.listen, "--admin", this.#admin, "--workers", "2"];
-    this.#process = spawn(program, ["run", this.#script, ...options], { stdio: ["ignore", "ignore", "pipe"] });
+    const options = ["--config", join(SCRIPTS, "config.lua"), "--listen", this.listen, "--admin", "127.0.0.1:0", "--workers", "2"];
+    /* Nothing fails because the machine is busy with other things. */
+    const env = { ...process.env, TIDEWIRE_FREEZE: "30s", TIDEWIRE_LUA_BUDGET: "1s", TIDEWIRE_HANG_WALL: "600s", TIDEWIRE_DRAIN: "30s" };
+    this.#process = spawn(program, ["run", this.#script, ...options], { stdio: ["ignore", "ignore", "pipe"], env });
     this.#process.stderr.setEncoding("utf8").on("data", (text) => (this.#log += text));
     this.#process.stderr.pipe(createWriteStream(join(output, `${this.#name}.log`), { flags: "a" }));
     await until(`${this.#script} answers`, async () => {
@@ -183,6 +188,20 @@ export class Browser {
     await this.#browser.close();
     assert.deepEqual(this.#complaints, []);
   }
+}
+
+/* What all tests of a file share, started before them: { server, browser }. */
+export function stage(name) {
+  const shared = {};
+  before(async () => {
+    shared.server = await Server.start(name);
+    shared.browser = await Browser.start();
+  });
+  after(async () => {
+    await shared.browser?.stop();
+    await shared.server?.stop();
+  });
+  return shared;
 }
 
 /* Keeps what a page looks like, for people to look at. */

@@ -46,6 +46,7 @@ return tw.routes {
     ["/echo"] = app {},
     ["/big"] = app { max_message = 1048576 },
     ["/small"] = app { max_message = 1000 },
+    ["/plain"] = app { deflate = "off" },
     ["/heart"] = app { ping = 0.3, idle = 0.9 },
     ["/close"] = app { on_message = close_as_told },
     ["/proto"] = app {
@@ -106,6 +107,10 @@ return tw.routes {
     end,
     ["GET /raises"] = function()
         error "on purpose"
+    end,
+    ["GET /never"] = function()
+        tw.sleep(3600)
+        return 200, "never"
     end,
     ["GET /slowly"] = function()
         tw.sleep(0.05)

@@ -5,6 +5,7 @@ import { test } from "node:test";
 import { Server } from "../integration/harness.mjs";
 import { Socket, readResponse } from "../integration/socket.mjs";
 import { eachFeed, serve } from "./suite.mjs";
+import { upgrade } from "./wire.mjs";
 
 const site = serve();
 
@@ -116,7 +117,7 @@ test("RFC 9112 9.8: a client that ends its side still gets its answer", async ()
   socket.cut();
 });
 test("RFC 9112 9.5: a silent connection is ended without an answer, a begun request with 408", async (t) => {
-  const server = await Server.start(site.server.script, { settings: { limits: { http_idle: 0.3, handshake: 0.3 } } });
+  const server = await Server.start(site.server.script, { settings: { limits: { http_idle: 2, handshake: 2 } } });
   t.after(() => server?.stop());
   const [silent, begun] = [await Socket.connect(server.port), await Socket.connect(server.port)];
   await begun.write("GET /hello HTT");
@@ -126,10 +127,10 @@ test("RFC 9112 9.5: a silent connection is ended without an answer, a begun requ
   begun.cut();
 });
 test("RFC 9110 15.6.4: a handler that takes too long is answered with 503", async (t) => {
-  const server = await Server.start(site.server.script, { settings: { limits: { http_handler: 0.01 } } });
+  const server = await Server.start(site.server.script, { settings: { limits: { http_handler: 0.05 } } });
   t.after(() => server?.stop());
   const socket = await Socket.connect(server.port);
-  await socket.write(get("/slowly"));
+  await socket.write(get("/never"));
   assert.equal((await readResponse(socket)).status, 503);
   socket.cut();
 });
@@ -221,7 +222,24 @@ for (const [name, request] of [
   ["a bare line feed after a chunk size", chunked("3\nabc\r\n0\r\n\r\n")],
   ["a bare line feed after a chunk", chunked("3\r\nabc\n0\r\n\r\n")],
   ["a malformed trailer", chunked("0\r\nX : x\r\n\r\n")],
+  ["a folded Transfer-Encoding", "POST /body HTTP/1.1\r\nHost: a\r\nTransfer-Encoding:\r\n chunked\r\n\r\n0\r\n\r\n"],
+  ["a length behind a bare carriage return", "POST /body HTTP/1.1\r\nHost: a\r\nX: x\rContent-Length: 40\r\n\r\n"],
+  ["a length behind a bare line feed", "POST /body HTTP/1.1\r\nHost: a\r\nX: x\nContent-Length: 40\r\n\r\n"],
+  ["two equal Hosts", "GET /hello HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n"],
+  ["a list of Hosts", "GET /hello HTTP/1.1\r\nHost: a, b\r\n\r\n"],
+  ["an absolute target that names another host", "GET http://b/hello HTTP/1.1\r\nHost: a\r\n\r\n"],
+  ["an absolute target without a host", "GET http:///hello HTTP/1.1\r\nHost: a\r\n\r\n"],
+  ["an absolute target of another scheme", "GET ftp://a/hello HTTP/1.1\r\nHost: a\r\n\r\n"],
+  ["an upgrade with a length", upgrade("/echo", { "Content-Length": "40" })],
+  ["an upgrade with chunks", upgrade("/echo", { "Transfer-Encoding": "chunked" }) + "0\r\n\r\n"],
 ]) {
   refuses(`RFC 9112 11.2: ${name} is answered with 400`, request, 400);
 }
 refuses("RFC 9112 6.1: a coding before chunked is answered with 501", "POST /body HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n", 501);
+
+/* ---- upgrades: nothing behind a refused one is a request ---- */
+
+refuses("RFC 9110 7.8: what follows an upgrade of no app is not read", upgrade("/nowhere"), 404);
+refuses("RFC 6455 4.2.2: what follows an upgrade of another version is not read", upgrade("/echo", { "Sec-WebSocket-Version": "12" }), 426);
+refuses("RFC 6455 4.2.1: what follows an upgrade without a key is not read", upgrade("/echo", { "Sec-WebSocket-Key": null }), 400);
+refuses("RFC 6455 4.2.1: what follows an upgrade from a foreign origin is not read", upgrade("/echo", { Origin: "http://elsewhere.test" }), 403);

@@ -29,10 +29,10 @@ export function serve(options = {}, script = APP) {
 }
 
 /* A connection that has become a WebSocket. */
-export async function openSocket(site, path = "/echo", headers = {}) {
+export async function openSocket(site, path = "/echo", headers = {}, extensions = undefined) {
   const socket = await Socket.connect(site.port);
   await socket.write(upgrade(path, headers));
-  assertSwitched(await readResponse(socket));
+  assertSwitched(await readResponse(socket), undefined, extensions);
   return socket;
 }
 
@@ -85,11 +85,12 @@ function assertHeard(heard, expected) {
   }
 }
 
-/* `input` is a Buffer or a list of them, `expected` a list of words. */
-export function says(site, name, input, expected, path = "/echo") {
+/* `input` is a Buffer or a list of them, `expected` a list of words; `open` is
+ * openSocket or like it. */
+export function says(site, name, input, expected, path = "/echo", open = openSocket) {
   const bytes = Buffer.concat([input].flat());
   eachFeed(name, async (feed) => {
-    const socket = await openSocket(site, path);
+    const socket = await open(site, path);
     await feed(socket, bytes);
     assertHeard(await listen(socket, expected), expected);
     socket.cut();
@@ -97,6 +98,6 @@ export function says(site, name, input, expected, path = "/echo") {
 }
 
 /* The connection is failed with this code, and ended in order. */
-export function fails(site, name, input, code, path) {
-  says(site, name, input, [`close ${code}`, "FIN"], path);
+export function fails(site, name, input, code, path, open) {
+  says(site, name, input, [`close ${code}`, "FIN"], path, open);
 }

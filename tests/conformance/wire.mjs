@@ -4,6 +4,7 @@
  * SPDX-License-Identifier: MIT */
 import assert from "node:assert/strict";
 import { createHash, randomBytes } from "node:crypto";
+import { constants, deflateRawSync, inflateRawSync } from "node:zlib";
 
 export const CONT = 0, TEXT = 1, BINARY = 2, CLOSE = 8, PING = 9, PONG = 10;
 const NAMES = { [CONT]: "cont", [TEXT]: "text", [BINARY]: "binary", [CLOSE]: "close", [PING]: "ping", [PONG]: "pong" };
@@ -98,11 +99,33 @@ export function describeFrame(opcode, data, { fin = true, rsv = 0, faults = [] }
 export const echo = (data, opcode = TEXT) => describeFrame(opcode, data);
 export const answer = (data) => describeFrame(PONG, data);
 
+/* ---- RFC 7692: a message compressed by itself, and expanded ---- */
+
+const TAIL = hex("00 00 ff ff");
+const FLUSH = { finishFlush: constants.Z_SYNC_FLUSH };
+
+export function deflate(data, options = {}) {
+  const packed = deflateRawSync(Buffer.from(data), { ...FLUSH, ...options });
+  assert.deepEqual(packed.subarray(-4), TAIL);
+  return packed.subarray(0, -4);
+}
+
+export const inflate = (packed) => inflateRawSync(Buffer.concat([packed, TAIL]), FLUSH);
+
+/* A whole frame of a compressed message. */
+export const packed = (data, { opcode = TEXT, ...options } = {}) => frame(opcode, deflate(data), { rsv: 4, ...options });
+
+/* What a compressed echo of this message looks like. */
+export const packedEcho = (data, opcode = TEXT) => `packed ${describeFrame(opcode, data)}`;
+
 /* The next frame in words, or "FIN" or "RST". */
 export async function next(socket, ms) {
   const got = await readFrame(socket, ms);
   if (got === null) {
     return socket.error ? "RST" : "FIN";
+  }
+  if (got.rsv === 4 && (got.opcode === TEXT || got.opcode === BINARY)) {
+    return `packed ${describeFrame(got.opcode, inflate(got.payload), { ...got, rsv: 0 })}`;
   }
   return describeFrame(got.opcode, got.payload, got);
 }
@@ -128,14 +151,14 @@ export function upgrade(path, headers = {}, { method = "GET", version = "HTTP/1.
   return `${method} ${path} ${version}\r\n${lines.join("\r\n")}\r\n\r\n`;
 }
 
-/* Everything an answer 101 must be, RFC 6455 4.2.2. */
-export function assertSwitched(response, key = KEY) {
+/* Everything an answer 101 must be, RFC 6455 4.2.2; `extensions` as granted. */
+export function assertSwitched(response, key = KEY, extensions = undefined) {
   assert.equal(response.status, 101, response.body);
   assert.equal(response.version, "1.1");
   assert.equal(response.headers.upgrade?.toLowerCase(), "websocket");
   assert.match(response.headers.connection, /^upgrade$/i);
   assert.equal(response.headers["sec-websocket-accept"], acceptOf(key));
-  assert.equal(response.headers["sec-websocket-extensions"], undefined);
+  assert.equal(response.headers["sec-websocket-extensions"], extensions);
   assert.equal(response.headers["content-length"], undefined);
   assert.equal(response.headers["transfer-encoding"], undefined);
 }

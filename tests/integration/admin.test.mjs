@@ -7,11 +7,9 @@ import { readFileSync, statSync } from "node:fs";
 import { request } from "node:http";
 import { join } from "node:path";
 import { after, afterEach, before, describe, test } from "node:test";
-import { fileURLToPath } from "node:url";
-import { Client, dropAll } from "./client.mjs";
+import { Client, dropAll, LAB } from "./client.mjs";
 import { Server, source, until } from "./harness.mjs";
 
-const LAB = fileURLToPath(new URL("./lab.lua", import.meta.url));
 let server;
 before(async () => {
   server = await Server.start(LAB, { workers: 2, admin: "127.0.0.1:0", settings: { admin_token: "open sesame" } });
@@ -90,7 +88,7 @@ describe("/metrics", () => {
     await until("all are gone", async () => (await read()) === "0,0");
     const clients = await Promise.all([1, 2, 3].map(() => Client.open(server)));
     await Promise.all(clients.map((client) => client.value('return conn:subscribe("g")')));
-    assert.equal(await read(), "3,3");
+    await until("all are there", async () => (await read()) === "3,3");
     await Promise.all(clients.map((client) => client.close()));
     await until("all are gone", async () => (await read()) === "0,0");
   });
@@ -103,8 +101,10 @@ describe("health and status", () => {
     assert.deepEqual(JSON.parse(body), { status: "ok" });
   });
   test("/ready says that a canary came back", async () => {
-    const { status, body } = await ask("/ready");
-    assert.equal(status, 200);
+    const { body } = await until("ready", async () => {
+      const answer = await ask("/ready");
+      return answer.status === 200 && answer;
+    });
     const ready = JSON.parse(body);
     assert.equal(ready.ready, true);
     assert.equal(ready.workers_ready, 2);

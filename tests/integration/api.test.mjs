@@ -3,18 +3,15 @@
  * SPDX-License-Identifier: MIT */
 import assert from "node:assert/strict";
 import { after, afterEach, before, describe, test } from "node:test";
-import { fileURLToPath } from "node:url";
-import { Client, dropAll } from "./client.mjs";
+import { Client, dropAll, LAB } from "./client.mjs";
 import { Server, until } from "./harness.mjs";
 
-const LAB = fileURLToPath(new URL("./lab.lua", import.meta.url));
 let server;
 before(async () => {
   const settings = {
     node: "node-7",
     files: ["lab.lua", "/proc/", "missing.txt"],
     config: { greeting: "hello", limit: 7, list: [1, 2], deep: { a: { b: true } }, off: false },
-    lua: { wait: 1 },
   };
   server = await Server.start(LAB, { settings });
 });
@@ -303,11 +300,13 @@ describe("time", () => {
   raises("seconds are a number", "tw.after('soon', print)", /seconds must be a number/);
   raises("seconds are not negative", "tw.after(-1, print)", /seconds/);
   raises("a timer needs a function", "tw.after(1)", /function/);
-  gives("tw.sleep waits so long", "local t = tw.clock() tw.sleep(0.1) local d = tw.clock() - t return d >= 0.099 and d < 5", true);
+  gives("tw.sleep waits so long", "local t = tw.clock() tw.sleep(0.1) local d = tw.clock() - t return d >= 0.099", true);
   gives("tw.sleep(0) is a turn", "return tw.sleep(0)", true);
   test("tw.now is the wall's clock", async () => {
     const client = await Client.open(server);
-    assert.ok(Math.abs((await client.value("return tw.now()")) * 1000 - Date.now()) < 5000);
+    const before = Date.now();
+    const now = (await client.value("return tw.now()")) * 1000;
+    assert.ok(now >= before - 1000 && now <= Date.now() + 1000, `${now}`);
   });
 });
 
@@ -317,7 +316,7 @@ describe("tasks", () => {
   gives("a task that raises raises in whoever waits", "return pcall(function() tw.spawn(function() error('inner', 0) end):wait() end)", false, "inner");
   gives("a task that was cancelled gives an error", "local t = tw.spawn(function() tw.sleep(9) end) local c = t:cancel() local v, e = t:wait() return c, v, e.code, t:cancel()", true, null, "closed", false);
   gives("two may wait for one task", "local t = tw.spawn(function() tw.sleep(0.02) return 5 end) local u = tw.spawn(function() return t:wait() end) return t:wait(), u:wait()", 5, 5);
-  gives("tw.all runs all at once, results in order", "local t = tw.clock() local a, b, c = tw.all(function() tw.sleep(0.1) return 'a' end, function() tw.sleep(0.05) return 'b' end, function() return 'c' end) return a, b, c, tw.clock() - t < 0.15 or tw.clock() - t", "a", "b", "c", true);
+  gives("tw.all runs all at once, results in order", "local s = '' local function begin(x) s = s .. x end local a, b, c = tw.all(function() begin 'A' tw.sleep(0.1) begin '.' return 'a' end, function() begin 'B' tw.sleep(0.05) begin '.' return 'b' end, function() begin 'C' return 'c' end) return a, b, c, s", "a", "b", "c", "ABC..");
   gives("tw.all without functions is nothing", "return tw.all()");
   gives("tw.all raises the first failure", "return pcall(tw.all, function() tw.sleep(9) end, function() error('b', 0) end)", false, "b");
   gives("tw.all cancels the others when one fails", "local late pcall(tw.all, function() error('x', 0) end, function() tw.sleep(0.05) late = true end) tw.sleep(0.1) return late", null);
@@ -331,7 +330,16 @@ describe("tasks", () => {
 });
 
 describe("waiting", () => {
-  gives("has a limit for a whole hook: then calls answer 'timeout'", "local t = tw.clock() local ok, e = tw.sleep(60) local ok2, e2 = conn:subscribe 'late' return ok, e.code, ok2, e2.code, tw.clock() - t < 3", null, "timeout", null, "timeout", true);
+  test("has a limit for a whole hook: then calls answer 'timeout'", async (t) => {
+    const short = await Server.start(LAB, { settings: { lua: { wait: 1 } } });
+    t.after(() => short.stop());
+    const client = await Client.open(short);
+    const since = performance.now();
+    const results = await client.evaluate("local ok, e = tw.sleep(600) local ok2, e2 = conn:subscribe 'late' return ok, e.code, ok2, e2.code");
+    assert.deepEqual(results, [null, "timeout", null, "timeout"]);
+    assert.ok(performance.now() - since > 900);
+    dropAll();
+  });
   raises("inside gsub raises and names the call", "return (('x'):gsub('x', function() tw.sleep(0) end))", /tw\.sleep.*gsub|gsub.*tw\.sleep|tw\.sleep/);
   raises("inside table.sort raises and names the call", "table.sort({ 3, 1, 2 }, function(a, b) tw.sleep(0) return a < b end)", /tw\.sleep/);
   gives("inside pcall, metamethods and iterators is fine", "local m = setmetatable({}, { __index = function() tw.sleep(0) return 'm' end }) local function it(_, i) tw.sleep(0) if i < 2 then return i + 1 end end local n = 0 for i in it, nil, 0 do n = n + i end return m.x, n, (pcall(tw.sleep, 0))", "m", 3, true);

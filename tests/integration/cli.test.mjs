@@ -185,7 +185,8 @@ describe("a running server", () => {
     ));
 
   test("writes logs that are all of one form", () => {
-    for (const line of server.log.trimEnd().split("\n")) {
+    /* The last piece may be the beginning of a line. */
+    for (const line of server.log.split("\n").slice(0, -1)) {
       assert.match(line, /^time=\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z level=(debug|info|warn|error) msg=/);
     }
   });

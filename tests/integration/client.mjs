@@ -5,8 +5,11 @@
  *
  * SPDX-License-Identifier: MIT */
 import assert from "node:assert/strict";
+import { fileURLToPath } from "node:url";
 import WebSocket from "ws";
 import { patience, within } from "./harness.mjs";
+
+export const LAB = fileURLToPath(new URL("./lab.lua", import.meta.url));
 
 const open = new Set();
 

@@ -1,12 +1,12 @@
 /* Workers that die, hang or are drained, and what the others notice.
  * SPDX-License-Identifier: MIT */
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { connect } from "node:net";
 import { after, afterEach, describe, test } from "node:test";
-import { fileURLToPath } from "node:url";
-import { Client, dropAll } from "./client.mjs";
-import { Server, isAlive, patience, sanitized, until } from "./harness.mjs";
+import { Client, dropAll, LAB } from "./client.mjs";
+import { Server, isAlive, least, pause, sanitized, until } from "./harness.mjs";
 
-const LAB = fileURLToPath(new URL("./lab.lua", import.meta.url));
 
 let server;
 
@@ -34,30 +34,19 @@ async function onAll(channel, workers = 3) {
 
 const publish = (client, channel, data) => client.value(`return tw.publish("${channel}", "${data}")`);
 
-/* Waits until another process serves the slot; gives the milliseconds since. */
-async function replaced(slot, pid, since) {
-  await until(`slot ${slot} is replaced`, async () => {
-    const worker = await server.worker(slot);
-    return worker.ready && worker.pid !== pid && worker.pid > 0;
-  }, patience(20_000));
-  return Date.now() - since;
-}
-
 /* The first of the answers that is right, asked for again and again: while a
  * slot restarts, counts and publications may wait or fail. */
 const eventually = (what, ask) => until(what, () => ask().catch(() => false));
 
 describe("a worker that is killed", () => {
   for (const slot of [0, 1, 2]) {
-    test(`is replaced within a second, and no connection of another notices: slot ${slot}`, async () => {
+    test(`is replaced, and no connection of another notices: slot ${slot}`, async () => {
       await start();
       const clients = await onAll("room");
       const others = clients.filter((_, i) => i !== slot);
       const { pid, incarnation } = await server.worker(slot);
-      const since = Date.now();
       process.kill(pid, "SIGKILL");
-      const took = await replaced(slot, pid, since);
-      assert.ok(took < (sanitized ? 4000 : 1000), `replaced after ${took} ms`);
+      await server.replaced(slot, pid);
       await clients[slot].expectClose(1006);
       assert.ok((await server.worker(slot)).incarnation > incarnation);
       for (const client of others) {
@@ -76,6 +65,22 @@ describe("a worker that is killed", () => {
     });
   }
 
+  test("is replaced within a second", async (t) => {
+    /* Each time in a server of its own: one that dies again has to wait. */
+    const took = await least("milliseconds until it was replaced", sanitized ? 4000 : 1000, async () => {
+      await start({ workers: 2 });
+      const { pid } = await server.worker(1);
+      const since = performance.now();
+      process.kill(pid, "SIGKILL");
+      await server.replaced(1, pid);
+      const ms = performance.now() - since;
+      await server.stop();
+      server = null;
+      return ms;
+    });
+    t.diagnostic(`${took.toFixed(0)} ms`);
+  });
+
   test("leaves the order of what others publish", async () => {
     await start();
     const clients = await onAll("{a}room");
@@ -87,14 +92,16 @@ describe("a worker that is killed", () => {
       }
       await eventually(`publication ${i}`, () => publisher.evaluate(`assert(tw.publish("{a}room", "${i}"))`));
     }
+    /* What was on its way to the one that died may be lost; this is not. */
+    await server.replaced(1, pid);
+    await eventually("the last publication", () => publisher.evaluate('assert(tw.publish("{a}room", "300"))'));
     let last = -1;
-    while (last < 299) {
+    while (last < 300) {
       const number = Number(await reader.next());
       assert.ok(number > last, `${number} after ${last}`);
       last = number;
     }
     assert.ok(publisher.isOpen && reader.isOpen);
-    await replaced(1, pid, Date.now());
   });
 
   test("again and again is replaced again and again", async () => {
@@ -103,7 +110,7 @@ describe("a worker that is killed", () => {
     for (let i = 0; i < 4; i++) {
       const { pid } = await server.worker(1);
       process.kill(pid, "SIGKILL");
-      await replaced(1, pid, Date.now());
+      await server.replaced(1, pid);
     }
     assert.equal((await server.worker(1)).restarts, 4);
     assert.equal(await steady.value("return 1"), 1);
@@ -118,17 +125,24 @@ describe("a worker that is killed", () => {
     const before = await server.metric("tidewire_messages_received_total");
     const { pid } = await server.worker(1);
     process.kill(pid, "SIGKILL");
-    await replaced(1, pid, Date.now());
+    await server.replaced(1, pid);
     assert.ok((await server.metric("tidewire_messages_received_total")) >= before);
-    assert.equal(await server.metric("tidewire_connections"), 0);
+    await until("no connection is left", async () => (await server.metric("tidewire_connections")) === 0);
   });
 
   test("resets none of the connections that waited to be accepted", async () => {
     await start({ workers: 1 });
     const { pid } = await server.worker(0);
     process.kill(pid, "SIGSTOP");
-    const waiting = Array.from({ length: 20 }, () => Client.open(server));
-    await new Promise((resolve) => setTimeout(resolve, 100)); // they are in the queue
+    /* Connected is who is in the queue: nobody accepts. */
+    const queued = [];
+    const createConnection = (options) => {
+      const socket = connect({ host: options.host, port: options.port });
+      queued.push(once(socket, "connect"));
+      return socket;
+    };
+    const waiting = Array.from({ length: 20 }, () => Client.open(server, "/", { createConnection }));
+    await Promise.all(queued);
     process.kill(pid, "SIGKILL");
     for (const client of await Promise.all(waiting)) {
       assert.equal(await client.value("return 7"), 7);
@@ -139,7 +153,7 @@ describe("a worker that is killed", () => {
     await start();
     const { workers } = await server.status();
     workers.forEach(({ pid }) => process.kill(pid, "SIGKILL"));
-    await Promise.all(workers.map(({ slot, pid }) => replaced(slot, pid, Date.now())));
+    await Promise.all(workers.map(({ slot, pid }) => server.replaced(slot, pid)));
     const clients = await onAll("room");
     await eventually("it is published", () => publish(clients[0], "room", "all back"));
     await Promise.all(clients.map((client) => client.expect("all back")));
@@ -160,11 +174,11 @@ describe("the admin member", () => {
 
 describe("a worker that hangs", () => {
   test("without CPU time is replaced after the wall time", async () => {
-    await start({ settings: { hang: { wall: sanitized ? 3 : 1 } } });
+    await start({ settings: { hang: { wall: 5 } } });
     const clients = await onAll("room");
     const { pid } = await server.worker(1);
     process.kill(pid, "SIGSTOP");
-    await replaced(1, pid, Date.now());
+    await server.replaced(1, pid);
     await server.logged(/hung|hang/);
     assert.equal((await server.worker(1)).hangs, 1);
     assert.ok(clients[0].isOpen && clients[2].isOpen);
@@ -179,7 +193,7 @@ describe("a worker that hangs", () => {
     const { pid } = await server.worker(1);
     process.kill(pid, "SIGSTOP");
     client.send("are you there?");
-    await new Promise((resolve) => setTimeout(resolve, 300));
+    await pause(300);
     process.kill(pid, "SIGCONT");
     await client.expect("are you there?");
     assert.equal((await server.worker(1)).pid, pid);
@@ -202,7 +216,10 @@ describe("the end", () => {
   test("SIGTERM drains: connections are closed with 1012 after what was queued", async () => {
     await start();
     const clients = await onAll("room");
+    const delivered = () => server.metric("tidewire_deliveries_total");
+    const before = await delivered();
     await publish(clients[0], "room", "the last");
+    await until("it has reached every worker", async () => (await delivered()) === before + clients.length);
     const old = server;
     server = null;
     await Promise.all([old.stop(), ...clients.map((client) => client.expectClose(1012))]);
@@ -221,31 +238,35 @@ describe("the end", () => {
   });
 
   test("while it drains nothing is ready or accepted", async () => {
-    await start({ workers: 1 });
+    await start({ workers: 1, args: ["--drain", "600s"] });
     const client = await Client.open(server);
-    client.execute("tw.sleep(1) conn:send 'done'");
-    await until("the hook waits", async () => (await server.metric("tidewire_waiting_hooks")) === 1);
+    client.pause(); // the drain waits for its answer to the close
     assert.equal((await server.ask("/api/drain", "POST")).status, 202);
     await until("not ready", async () => (await server.ask("/ready")).status === 503);
-    await assert.rejects(Client.open(server));
+    /* Nobody takes it up, and at the end it is reset. */
+    let isOpen = false;
+    const late = assert.rejects(Client.open(server).then(() => (isOpen = true)));
+    await until("it stays not ready", async () => (await server.ask("/ready")).status === 503);
+    assert.equal(isOpen, false);
+    client.resume();
     await client.expectClose(1012);
+    await late;
     await server.ended();
     server = null;
   });
 
   test("a second SIGTERM ends at once", async () => {
-    await start({ args: ["--drain", "60s"] });
+    const never = 600;
+    await start({ args: ["--drain", `${never}s`], settings: { lua: { wait: never } } });
     const client = await Client.open(server);
     client.pause(); // it will not answer the close
-    client.execute("tw.sleep(20)");
-    await until("the hook waits", async () => (await server.metric("tidewire_waiting_hooks")) === 1);
+    client.execute(`tw.sleep(${never})`);
+    await server.hookWaits();
     const { workers } = await server.status();
     server.signal("SIGTERM");
     await server.logged(/drains/);
-    const since = Date.now();
     server.signal("SIGTERM");
-    await server.gone;
-    assert.ok(Date.now() - since < patience(2000));
+    await server.gone; // long before the drain would be over
     await until("the workers are gone", () => workers.every(({ pid }) => !isAlive(pid)));
     await server.kill();
     server = null;
@@ -258,7 +279,7 @@ describe("the end", () => {
     const closes = clients.map((client) => client.expectClose(1012));
     process.kill(server.pid, "SIGKILL");
     await Promise.all(closes);
-    await until("all are gone", () => [admin_pid, ...workers.map(({ pid }) => pid)].every((pid) => !isAlive(pid)), patience(20_000));
+    await until("all are gone", () => [admin_pid, ...workers.map(({ pid }) => pid)].every((pid) => !isAlive(pid)));
     await server.kill();
     server = null;
   });
@@ -274,7 +295,7 @@ describe("very many workers", () => {
     const slots = new Set(await Promise.all(clients.map((client) => client.value("return tw.worker"))));
     assert.ok(slots.size > 20, `only ${slots.size} workers have connections`);
     await Promise.all(clients.map((client) => client.value('return conn:subscribe("everybody")')));
-    assert.equal(await clients[0].value('return tw.channel("everybody"):count()'), 106);
+    await until("all are counted", async () => (await clients[0].value('return tw.channel("everybody"):count()')) === 106);
     await Promise.all(clients.map((client, i) => publish(client, "everybody", i)));
     const expected = Array.from({ length: 106 }, (_, i) => String(i)).sort();
     const orders = await Promise.all(clients.map((client) => client.take(106)));

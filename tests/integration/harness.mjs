@@ -6,52 +6,22 @@
  *   TW_TEST_OUTPUT   folder for the servers' logs; none are kept without it
  *   TW_SANITIZE      "1": the program is an ASan build, which is slower
  *
- * Nothing here sleeps for a guessed time: whatever is expected is waited for,
- * and `patience` says when to give up.
+ * How tests wait is in waiting.mjs, which comes along.
  *
  * SPDX-License-Identifier: MIT */
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { request } from "node:http";
 import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { patience, until, within } from "./waiting.mjs";
 
-export const sanitized = process.env.TW_SANITIZE === "1";
-
-/* Milliseconds on this build: what is quick is slower under a sanitizer. */
-export const patience = (ms = 10_000) => (sanitized ? 4 * ms : ms);
+export * from "./waiting.mjs";
 
 export const source = process.env.TW_SOURCE_DIR ?? fileURLToPath(new URL("../..", import.meta.url));
-
-/* Settles as `promise` does, or rejects when that takes too long. */
-export async function within(what, promise, ms = patience()) {
-  let timer;
-  const late = new Promise((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`not within ${ms} ms: ${what}`)), ms);
-  });
-  try {
-    return await Promise.race([promise, late]);
-  } finally {
-    clearTimeout(timer);
-  }
-}
-
-export const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
-
-/* Asks again and again until the answer is true, and returns that. */
-export async function until(what, ask, ms = patience()) {
-  for (const end = Date.now() + ms; ; ) {
-    const answer = await ask();
-    if (answer) {
-      return answer;
-    }
-    assert.ok(Date.now() < end, `not within ${ms} ms: ${what}`);
-    await pause(10);
-  }
-}
 
 export function isAlive(pid) {
   try {
@@ -82,7 +52,7 @@ export async function run(args, options = {}) {
   let stdout = "", stderr = "";
   child.stdout.setEncoding("utf8").on("data", (text) => (stdout += text));
   child.stderr.setEncoding("utf8").on("data", (text) => (stderr += text));
-  const [code, signal] = await within(`the end of ${args.join(" ")}`, once(child, "close"));
+  const [code, signal] = await within(`the end of ${args.join(" ")}`, once(child, "close"), patience(120_000));
   return { code, signal, stdout, stderr };
 }
 
@@ -115,6 +85,48 @@ export class Scripts {
   }
 }
 
+/* A hook of any generation waits at a gate until the test opens it: a file
+ * that the script may read. */
+export class Gate {
+  #scripts = new Scripts();
+  path = this.#scripts.path("open");
+
+  /* For the settings of the server. */
+  get files() {
+    return [this.path];
+  }
+
+  /* Lua that waits. */
+  get wait() {
+    return `while not tw.file.read(${JSON.stringify(this.path)}) do tw.sleep(0.01) end`;
+  }
+
+  open() {
+    this.#scripts.write("open", "");
+  }
+
+  close() {
+    this.#scripts.remove();
+  }
+}
+
+/* Times whose end is a failure are long here: a test that is about one of them
+ * sets it. The defaults have tests of their own. */
+const PATIENT = {
+  hang: { cpu: 30, wall: 600 },
+  lua: { budget: 1, wait: 300 },
+  limits: { handshake: 300, http_idle: 300, http_handler: 300, frame: 300, close: 60, stall: 600 },
+};
+
+function merge(base, over) {
+  const isTable = (value) => value !== null && typeof value === "object" && !Array.isArray(value);
+  const merged = { ...base };
+  for (const [key, value] of Object.entries(over)) {
+    merged[key] = isTable(value) && isTable(base[key]) ? merge(base[key], value) : value;
+  }
+  return merged;
+}
+
 const running = new Set();
 process.on("exit", () => running.forEach((child) => child.kill("SIGKILL")));
 
@@ -125,18 +137,21 @@ export class Server {
   #folder = mkdtempSync(join(tmpdir(), "tw-"));
 
   /* Starts `script` and waits until all of it is ready. `settings` is what a
-   * configuration file may hold; `args` are more flags. */
-  static async start(script, { workers = 1, admin = "off", settings = {}, args = [] } = {}) {
+   * configuration file may hold, above PATIENT; `args` are more flags and
+   * `env` more variables. */
+  static async start(script, { workers = 1, admin = "off", settings = {}, args = [], env = {} } = {}) {
     const server = new Server();
+    chmodSync(server.#folder, 0o755); // servers of other users reach theirs
     const config = join(server.#folder, "config.lua");
-    writeFileSync(config, `return ${lua(settings)}\n`);
+    writeFileSync(config, `return ${lua(merge(PATIENT, settings))}\n`);
     server.runtimeDir = join(server.#folder, "run");
     server.name = `${basename(process.argv[1] ?? "test", ".test.mjs")}-${basename(script, ".lua")}`;
     server.script = script;
     const flags = ["--listen", "127.0.0.1:0", "--admin", admin, "--workers", String(workers)];
-    flags.push("--runtime-dir", server.runtimeDir, "--log-format", "logfmt", "--config", config, "--drain", "3s");
+    flags.push("--runtime-dir", server.runtimeDir, "--log-format", "logfmt", "--config", config, "--drain", "30s");
     server.#child = spawn(process.env.TIDEWIRE_BIN, ["run", script, ...flags, ...args], {
       stdio: ["ignore", "pipe", "pipe"],
+      env: { ...process.env, TIDEWIRE_FREEZE: "30s", ...env }, // above any file
     });
     running.add(server.#child);
     /* A test that failed must not be kept from ending by what it left. */
@@ -167,11 +182,11 @@ export class Server {
       const { exitCode, signalCode } = this.#child;
       assert.ok(exitCode === null && signalCode === null, `the server ended: ${exitCode ?? signalCode}\n${this.log}`);
       return (await this.ask("/ready").catch(() => ({}))).status === 200;
-    }, patience(20_000)).catch((error) => {
+    }).catch((error) => {
       error.message += `\n${this.log}`;
       throw error;
     });
-    const [line, port] = await this.logged(/Tidewire \S+ on http:\/\/127\.0\.0\.1:(\d+)\/.*/);
+    const [line, port] = await this.logged(/Tidewire \S+ on https?:\/\/127\.0\.0\.1:(\d+)\/.*/);
     this.port = Number(port);
     this.adminPort = Number(/admin http:\/\/127\.0\.0\.1:(\d+)/.exec(line)?.[1]);
   }
@@ -202,11 +217,32 @@ export class Server {
     return (await this.ask("/metrics")).body;
   }
 
+  /* A metric's values, as many as it has label sets: those of slots in their
+   * order. `labels` picks some: 'class="x"'. `text` is what was read before. */
+  async values(name, labels = "", text = undefined) {
+    const isWanted = (line) => line.startsWith(`${name} `) || (line.startsWith(`${name}{`) && line.includes(labels));
+    const lines = (text ?? (await this.metrics())).split("\n").filter(isWanted);
+    return lines.map((line) => Number(line.slice(line.lastIndexOf(" "))));
+  }
+
   /* The sum of a metric over its label sets. */
-  async metric(name) {
-    const lines = (await this.metrics()).split("\n").filter((line) => line.startsWith(`${name}{`) || line.startsWith(`${name} `));
-    assert.ok(lines.length > 0, `no metric ${name}`);
-    return lines.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(" "))), 0);
+  async metric(name, labels, text) {
+    const values = await this.values(name, labels, text);
+    assert.ok(values.length > 0, `no metric ${name}`);
+    return values.reduce((sum, value) => sum + value, 0);
+  }
+
+  /* Waits until so many hooks wait for something. */
+  async hookWaits(count = 1) {
+    await until(`${count} hooks wait`, async () => (await this.metric("tidewire_waiting_hooks")) === count);
+  }
+
+  /* Waits until another process than `pid` serves the slot. */
+  replaced(slot, pid) {
+    return until(`slot ${slot} is replaced`, async () => {
+      const worker = await this.worker(slot);
+      return worker.ready && worker.pid > 0 && worker.pid !== pid;
+    });
   }
 
   /* Waits until the log has something like it, from `since` on. */
@@ -228,7 +264,7 @@ export class Server {
 
   /* { code, signal } of its end. */
   get gone() {
-    return within("the server's end", this.#gone, patience(20_000));
+    return within("the server's end", this.#gone, patience(60_000));
   }
 
   async #cleanUp() {
@@ -247,7 +283,7 @@ export class Server {
     assert.ok(exitCode === null && signalCode === null, `the server ended before: ${exitCode ?? signalCode}\n${this.log}`);
     const pids = (await this.status()).workers.map((worker) => worker.pid);
     this.signal("SIGTERM");
-    const force = setTimeout(() => this.#child.kill("SIGKILL"), patience(15_000));
+    const force = setTimeout(() => this.#child.kill("SIGKILL"), patience(45_000));
     const { code, signal } = await this.gone;
     clearTimeout(force);
     await this.#cleanUp();

@@ -88,6 +88,8 @@ local function app(options)
     options.on_close, options.on_slow, options.on_alarm = on_close, on_slow, on_alarm
     options.drain = options.drain or { spread = 0 }
     options.max_message = options.max_message or 1048576
+    -- Whoever does not read for a while does not answer pings, either.
+    options.ping, options.idle = 1800, 3600
     return tw.app(options)
 end
 

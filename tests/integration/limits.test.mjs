@@ -2,12 +2,11 @@
  * SPDX-License-Identifier: MIT */
 import assert from "node:assert/strict";
 import { after, afterEach, describe, test } from "node:test";
-import { fileURLToPath } from "node:url";
-import { Client, dropAll } from "./client.mjs";
-import { Server, patience, run, sanitized, until } from "./harness.mjs";
+import { Client, dropAll, LAB } from "./client.mjs";
+import { Server, least, patience, pause, run, until, watch } from "./harness.mjs";
 import { Socket, cutAll, readResponse } from "./socket.mjs";
+import { text, upgrade } from "../conformance/wire.mjs";
 
-const LAB = fileURLToPath(new URL("./lab.lua", import.meta.url));
 let server;
 
 async function start(settings, options = {}) {
@@ -24,10 +23,7 @@ after(dropAll);
 
 /* The slot that puts this channel's publications in order. */
 async function homeOf(channel, client) {
-  const read = async () => {
-    const lines = (await server.metrics()).split("\n").filter((line) => line.startsWith("tidewire_publications_sequenced_total{"));
-    return lines.map((line) => Number(line.slice(line.lastIndexOf(" "))));
-  };
+  const read = () => server.values("tidewire_publications_sequenced_total");
   const before = await read();
   await client.evaluate(`for i = 1, 200 do tw.publish("${channel}", "probe") end`);
   let home = -1;
@@ -109,7 +105,7 @@ describe("connections", () => {
       clients.push(await Client.open(server));
     }
     await assert.rejects(Client.open(server));
-    assert.ok((await server.metric("tidewire_accept_refused_total")) >= 1);
+    await until("it is counted", async () => (await server.metric("tidewire_accept_refused_total")) >= 1);
     await clients[0].send("well").expect("well");
     await clients[4].close();
     await until("there is room again", () => Client.open(server).then(() => true, () => false));
@@ -130,32 +126,61 @@ describe("fairness", () => {
     const url = `ws://127.0.0.1:${server.port}/`;
     const before = await server.metric("tidewire_messages_received_total");
     let isOver = false;
-    const flood = run(["bench", "echo", "--url", url, "--connections", "4", "--in-flight", "256", "--seconds", "2", "--warmup", "0.1"]).finally(() => (isOver = true));
+    const flags = ["--connections", "4", "--in-flight", "256", "--seconds", "2", "--warmup", "0.1", "--drain", "30"];
+    const flood = run(["bench", "echo", "--url", url, ...flags]).finally(() => (isOver = true));
     const client = await Client.open(server);
-    await until("the flood runs", async () => (await server.metric("tidewire_messages_received_total")) > before + 1000);
+    const { pid } = await server.worker(0);
+    await until("the flood runs", async () => isOver || (await server.metric("tidewire_messages_received_total")) > before + 1000);
     const times = [];
     while (!isOver) {
-      const began = performance.now();
+      const waited = watch(pid);
       await client.send("healthy").expect("healthy");
-      times.push(performance.now() - began);
+      times.push(waited());
     }
     const { code, stderr } = await flood;
     assert.equal(code, 0, stderr);
-    assert.ok(times.length > 20, `only ${times.length} echoes`);
     times.sort((a, b) => a - b);
-    return times[Math.floor(times.length * 0.99)];
+    return times.length > 20 ? times[Math.floor(times.length * 0.99)] : Infinity;
   }
 
   test("four clients that flood leave others their echo", async (t) => {
     await start({});
-    const limit = sanitized ? 400 : 50;
-    let best = Infinity;
-    /* Again where the machine was busy with other things. */
-    for (let attempt = 0; attempt < 4 && best >= limit; attempt++) {
-      best = Math.min(best, await p99UnderFlood());
-    }
+    const best = await least("p99 in milliseconds", 50, p99UnderFlood);
     t.diagnostic(`p99 ${best.toFixed(1)} ms`);
-    assert.ok(best < limit, `p99 is ${best.toFixed(1)} ms`);
+  });
+
+  /* Milliseconds of an echo that arrives together with all that the kernel
+   * holds of four floods. No answers: only the reading is looked at. */
+  async function echoBehindFloods() {
+    const { pid } = await server.worker(0);
+    const floods = await Promise.all([1, 2, 3, 4].map(() => Socket.connect(server.port)));
+    for (const socket of floods) {
+      await socket.write(upgrade("/"));
+      assert.equal((await readResponse(socket)).status, 101);
+    }
+    const client = await Client.open(server);
+    process.kill(pid, "SIGSTOP");
+    const piece = Buffer.concat(Array(5000).fill(text("!", { mask: [0, 0, 0, 0] })));
+    let taken = 0;
+    for (const socket of floods) {
+      for (let isFull = false; !isFull; taken += isFull ? 0 : 5000) {
+        isFull = await Promise.race([socket.write(piece).then(() => false), pause(200).then(() => true)]);
+      }
+    }
+    assert.ok(taken >= 100_000, `only ${taken} messages wait`);
+    client.send("healthy");
+    const waited = watch(pid);
+    process.kill(pid, "SIGCONT");
+    await client.expect("healthy");
+    const ms = waited();
+    floods.forEach((socket) => socket.cut());
+    client.drop();
+    return ms;
+  }
+
+  test("what four clients have sent already does not go before others", async (t) => {
+    await start({});
+    t.diagnostic(`${(await least("milliseconds of an echo", 50, echoBehindFloods)).toFixed(1)} ms`);
   });
 
   test("clients that send their request byte by byte are served, and others meanwhile", async () => {

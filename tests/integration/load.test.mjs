@@ -83,7 +83,7 @@ describe("tw.app", () => {
   }
   finds("the wire of a later version", 'return tw.app { wire = "centrifuge" }', /wire 'centrifuge' is not available/);
   finds("an unknown wire", 'return tw.app { wire = "morse" }', /unknown wire 'morse'/);
-  finds("deflate, which is of a later version", "return tw.app { deflate = true }", /'deflate' is not available/);
+  finds("an unknown way to deflate", "return tw.app { deflate = true }", /deflate must be 'shared' or 'off'/);
   finds("a ping that is no number", 'return tw.app { ping = "soon" }', /ping must be a number/);
   finds("an idle time out of range", "return tw.app { idle = 0 }", /idle must be/);
   finds("a message limit out of range", "return tw.app { max_message = 0 }", /max_message must be/);

@@ -11,7 +11,7 @@ const SCRIPT = join(source, "examples/bench/app.lua");
 
 async function rooms(server, ...options) {
   const url = `ws://127.0.0.1:${server.port}/`;
-  const flags = ["--rooms", "8", "--members", "6", "--seconds", "0.5", "--warmup", "0.1", "--drain", "0.3"];
+  const flags = ["--rooms", "8", "--members", "6", "--seconds", "0.5", "--warmup", "0.1", "--settle", "0", "--drain", "30"];
   const { code, stdout, stderr } = await run(["bench", "rooms", "--url", url, "--json", ...flags, ...options]);
   return { code, stderr, report: stdout === "" ? null : JSON.parse(stdout) };
 }
@@ -50,10 +50,23 @@ for (const workers of [1, 3]) {
   });
 }
 
+for (const workers of [1, 3]) {
+  test(`members of several rooms hear those of all, with ${workers} workers`, async () => {
+    const server = await Server.start(SCRIPT, { workers });
+    for (const more of [[], ["--in-flight", "5", "--processes", "2"]]) {
+      const { code, report } = await rooms(server, "--rooms", "20", "--members", "3", "--overlap", ...more);
+      assert.equal(code, 0, JSON.stringify(report));
+      assert.equal(report.connections, 20);
+      assert.equal(report.ledger.received, 2 * report.sent);
+    }
+    await server.stop();
+  });
+}
+
 test("a message that is left out is lost to all but its sender", async (context) => {
   const script = roomsOf(context, `if count % 100 ~= 99 then tw.publish(conn.state.channel, msg, { except = conn }) end`);
   const server = await Server.start(script, { workers: 1 });
-  const { code, report } = await rooms(server);
+  const { code, report } = await rooms(server, "--drain", "3");
   assert.equal(code, 1);
   assert.ok(report.ledger.lost > 0 && report.ledger.lost % 5 === 0, JSON.stringify(report.ledger));
   await server.stop();

@@ -85,6 +85,7 @@ struct tw_req {
     const char *method, *path, *body;
     const char *(*pairs)[3]; /* kind letter, name, value; ends with NULL */
     bool is_accepted, is_refused, is_answered;
+    int failures; /* so many responses find no memory */
     int status;
     fake_bytes body_out;
     char reason[128], user[64], info[256], subprotocol[64];
@@ -647,6 +648,12 @@ tw_str tw_req_ip(const tw_req *req) {
     return fake_str("127.0.0.1");
 }
 
+bool tw_req_tls(const tw_req *req, tw_tls_info *info) {
+    (void)req;
+    (void)info;
+    return false;
+}
+
 tw_str tw_req_body(const tw_req *req) {
     return fake_str(req->body ? req->body : "");
 }
@@ -711,6 +718,10 @@ int tw_req_respond(tw_req *req, int status, const tw_header *headers,
                    size_t count, const void *body, size_t len) {
     if (req->is_answered) {
         return TW_ECLOSED;
+    }
+    if (req->failures > 0) {
+        req->failures--;
+        return TW_ENOMEM;
     }
     req->is_answered = true;
     req->status = status;

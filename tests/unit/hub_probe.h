@@ -69,8 +69,8 @@ static inline size_t encode_marked(tw__pub *pub, uint8_t *out) {
     return pub->len + 1u;
 }
 
-static const tw__encoder plain = {encode_size, encode_plain};
-static const tw__encoder marked = {encode_size, encode_marked};
+static const tw__encoder plain = {encode_size, encode_plain, NULL, NULL};
+static const tw__encoder marked = {encode_size, encode_marked, NULL, NULL};
 
 /* "2:ab " for a whole batch, "2(ab) " for a run of frames. */
 static inline void probe_deliver(void *arg, tw__sub *sub, int fd,
@@ -117,7 +117,7 @@ static inline void probe_init(probe *p) {
     p->hub.encoders[1] = &marked;
     for (int i = 0; i < MEMBERS; i++) {
         p->members[i] =
-            (member){{NULL, &p->members[i], TW__NOT_JOINED}, i, 100 + i, 0};
+            (member){{NULL, &p->members[i], TW__NOT_JOINED, 0}, i, 100 + i, 0};
     }
 }
 

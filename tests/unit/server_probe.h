@@ -5,6 +5,11 @@
  * runs but in world_turn, which runs one turn of the loop, lets the clients
  * read (but for the lazy ones) and asserts that no delivery is unaccounted for.
  *
+ * The server's clock is held at a whole second: its time passes in world_pass
+ * and nowhere else, so that what is due in 30 s comes in 30,000 ms and not in
+ * 29,999, on any machine. What comes through the kernel comes in real time and
+ * is waited for, with much patience; how many turns that takes nobody knows.
+ *
  * SPDX-License-Identifier: MIT */
 #ifndef TW_TESTS_SERVER_PROBE_H
 #define TW_TESTS_SERVER_PROBE_H
@@ -12,8 +17,10 @@
 #include "ws_probe.h"
 
 #include <errno.h>
+#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -25,7 +32,7 @@ enum {
     WORLD_CLIENTS = 64,
     WORLD_ROUTES = 8,
     WORLD_LOG = 1 << 16,
-    WORLD_PATIENCE_MS = 10000 /* for what must come; far above what it takes */
+    WORLD_PATIENCE_MS = 30000 /* for what must come; far above what it takes */
 };
 
 typedef struct world world;
@@ -34,6 +41,7 @@ typedef struct client {
     int fd;
     uint8_t *in; /* received and not taken */
     size_t len, cap;
+    uint64_t sent;
     bool is_lazy;  /* does not read in world_turn */
     bool is_ended; /* the server's FIN came */
     int error;     /* of recv, 0: none */
@@ -108,7 +116,8 @@ static inline int number_of(const tw_conn *conn) {
     return (int)(intptr_t)tw_conn_data(conn);
 }
 
-static inline uint64_t clock_ms(void) {
+/* Of the machine; only to give up by, and for what must take long. */
+static inline uint64_t real_ms(void) {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
@@ -268,6 +277,8 @@ static inline void world_start(world *w) {
     if (err != 0) {
         fail_msg("%s: %s", tw_err_name(err), detail);
     }
+    tw__loop *loop = tw__server_loop(w->server);
+    tw__loop_hold(loop, (tw__loop_now(loop) / 1000 + 1) * 1000);
     world_set_routes(w);
     assert_int_equal(tw_server_listen(w->server), 0);
 }
@@ -452,9 +463,9 @@ static inline void world_turns(world *w, int count) {
 /* Turns until `condition`, which must come. */
 #define world_until(w, condition)                                              \
     do {                                                                       \
-        uint64_t until_ = clock_ms() + WORLD_PATIENCE_MS;                      \
+        uint64_t until_ = real_ms() + WORLD_PATIENCE_MS;                       \
         while (!(condition)) {                                                 \
-            if (clock_ms() > until_) {                                         \
+            if (real_ms() > until_) {                                          \
                 fail_msg("waited in vain for: %s; log: %s", #condition,        \
                          (w)->log);                                            \
             }                                                                  \
@@ -462,13 +473,29 @@ static inline void world_turns(world *w, int count) {
         }                                                                      \
     } while (0)
 
-/* Turns for so long; for what must not come, and for time to pass. */
+/* Lets time pass. At the end all that fell due has been seen to and nothing is
+ * left for the loop to do; what was written may still be on its way. */
 static inline void world_pass(world *w, uint64_t ms) {
-    uint64_t until = clock_ms() + ms;
-    while (clock_ms() < until) {
+    tw__loop *loop = tw__server_loop(w->server);
+    tw__loop_advance(loop, ms);
+    while (tw__loop_is_advancing(loop)) {
         world_turn(w);
     }
 }
+
+/* The same without time: turns until one leaves no work. */
+static inline void world_rest(world *w) {
+    world_pass(w, 0);
+}
+
+/* `condition` must come when so much time has passed, and not before. */
+#define expect_in(w, ms, condition)                                            \
+    do {                                                                       \
+        world_pass((w), (ms)-1);                                               \
+        assert_false(condition);                                               \
+        world_pass((w), 1);                                                    \
+        assert_true(condition);                                                \
+    } while (0)
 
 /* ---- speaking ---- */
 
@@ -476,18 +503,19 @@ static inline void world_pass(world *w, uint64_t ms) {
 static inline void client_send(world *w, client *c, const void *data,
                                size_t len) {
     const uint8_t *at = data;
-    uint64_t until = clock_ms() + WORLD_PATIENCE_MS;
+    uint64_t until = real_ms() + WORLD_PATIENCE_MS;
     while (len > 0) {
         ssize_t sent = send(c->fd, at, len, MSG_NOSIGNAL | MSG_DONTWAIT);
         if (sent > 0) {
             at += sent;
             len -= (size_t)sent;
+            c->sent += (uint64_t)sent;
             continue;
         }
         if (errno != EAGAIN && errno != ENOTCONN) {
             return; /* the server has closed: what the test looks at next */
         }
-        assert_true(clock_ms() < until);
+        assert_true(real_ms() < until);
         world_turn(w);
     }
 }
@@ -502,6 +530,31 @@ static inline void client_send_frame(world *w, client *c, int first,
 
 static inline void client_say(world *w, client *c, const char *text) {
     client_send_frame(w, c, FIN | TW__WS_TEXT, text, strlen(text));
+}
+
+/* Waits until the server has read all that its clients, who are all there
+ * still, have sent. */
+static inline void world_heard(world *w) {
+    uint64_t sent = 0;
+    for (int i = 0; i < WORLD_CLIENTS; i++) {
+        sent += w->clients[i] != NULL ? w->clients[i]->sent : 0;
+    }
+    world_until(w, counter(w, TW_COUNTER_BYTES_IN) >= sent);
+    world_rest(w);
+}
+
+/* True when connection `number` has nothing queued and its client has read
+ * everything. */
+static inline bool client_has_all(world *w, client *c, int number) {
+    tw_conn *conn = w->conns[number];
+    int unacknowledged = 1;
+    if (conn == NULL || conn->io.fd < 0 || tw_conn_queued(conn) > 0 ||
+        ioctl(conn->io.fd, SIOCOUTQ, &unacknowledged) != 0 ||
+        unacknowledged > 0) {
+        return false;
+    }
+    client_read(c);
+    return true;
 }
 
 static inline void client_say_close(world *w, client *c, int code) {

@@ -21,10 +21,11 @@ static int check(const char *data, size_t len) {
     const char *end = memmem(data, len, "\r\n\r\n", 4);
     size_t head = end != NULL ? (size_t)(end - data) + 4 : len + 1;
     for (size_t part = 0; part < head && part <= len; part++) {
-        assert_int_equal(
-            tw__bench_handshake_check(data, part, ACCEPT, why, sizeof why), 0);
+        assert_int_equal(tw__bench_handshake_check(data, part, ACCEPT, false,
+                                                   why, sizeof why),
+                         0);
     }
-    return tw__bench_handshake_check(data, len, ACCEPT, why, sizeof why);
+    return tw__bench_handshake_check(data, len, ACCEPT, false, why, sizeof why);
 }
 
 static void assert_refused(const char *data, const char *reason) {
@@ -44,7 +45,7 @@ static void the_request_is_complete(void **state) {
     (void)state;
     char out[512];
     size_t len = tw__bench_handshake_request(out, sizeof out, "a.test:81",
-                                             "/sub?channel=x", "KEY");
+                                             "/sub?channel=x", "KEY", false);
     assert_int_equal(len, strlen(out));
     assert_string_equal(out, "GET /sub?channel=x HTTP/1.1\r\n"
                              "Host: a.test:81\r\n"
@@ -53,8 +54,8 @@ static void the_request_is_complete(void **state) {
                              "Sec-WebSocket-Key: KEY\r\n"
                              "Sec-WebSocket-Version: 13\r\n"
                              "\r\n");
-    assert_int_equal(tw__bench_handshake_request(out, len, "a.test:81",
-                                                 "/sub?channel=x", "KEY"),
+    assert_int_equal(tw__bench_handshake_request(
+                         out, len, "a.test:81", "/sub?channel=x", "KEY", false),
                      0);
 }
 
@@ -104,16 +105,50 @@ static void wrong_answers_are_told_apart(void **state) {
                    "an extension that was not offered");
 }
 
+static void compression_must_be_granted_where_it_is_asked_for(void **state) {
+    static const struct {
+        const char *line;
+        bool is_good;
+    } answers[] = {
+        {"Sec-WebSocket-Extensions: permessage-deflate; "
+         "server_no_context_takeover; client_no_context_takeover\r\n",
+         true},
+        {"sec-websocket-extensions: "
+         "permessage-deflate;server_no_context_takeover\r\n",
+         true},
+        {"Sec-WebSocket-Extensions: permessage-deflate\r\n", false},
+        {"Sec-WebSocket-Extensions: foo\r\n", false},
+        {"", false},
+    };
+    char out[1024], head[1024];
+    (void)state;
+    assert_true(tw__bench_handshake_request(out, sizeof out, "a", "/", "KEY",
+                                            true) > 0);
+    assert_non_null(strstr(out, "Sec-WebSocket-Extensions: permessage-deflate; "
+                                "server_no_context_takeover; "
+                                "client_no_context_takeover\r\n\r\n"));
+    for (size_t i = 0; i < sizeof answers / sizeof *answers; i++) {
+        int len = snprintf(head, sizeof head, HEAD ACCEPT "\r\n%s\r\n",
+                           answers[i].line);
+        assert_int_equal(tw__bench_handshake_check(head, (size_t)len, ACCEPT,
+                                                   true, why, sizeof why),
+                         answers[i].is_good ? len : -1);
+        if (!answers[i].is_good) {
+            assert_string_equal(why, "compression was not granted");
+        }
+    }
+}
+
 static void a_head_without_end_is_refused(void **state) {
     (void)state;
     static char data[TW__BENCH_HEAD_MAX];
     memset(data, 'x', sizeof data);
     assert_int_equal(tw__bench_handshake_check(data, sizeof data - 1, ACCEPT,
-                                               why, sizeof why),
+                                               false, why, sizeof why),
                      0);
-    assert_int_equal(
-        tw__bench_handshake_check(data, sizeof data, ACCEPT, why, sizeof why),
-        -1);
+    assert_int_equal(tw__bench_handshake_check(data, sizeof data, ACCEPT, false,
+                                               why, sizeof why),
+                     -1);
 }
 
 static void assert_target(const char *url, const char *host, const char *name,
@@ -136,12 +171,14 @@ static void urls_are_taken_apart(void **state) {
                   "/?a=b");
     assert_target("ws://[::1]:81/x", "[::1]:81", "::1", "81", "/x");
     assert_target("ws://[::1]", "[::1]", "::1", "80", "/");
+    assert_target("wss://[::1]/x", "[::1]", "::1", "443", "/x");
+    assert_target("wss://a:8443", "a:8443", "a", "8443", "/");
 }
 
 static void bad_urls_are_refused(void **state) {
     (void)state;
     const char *const urls[] = {
-        "http://a/",      "wss://a/",       "ws://",        "ws://:80/",
+        "http://a/",      "wss:/a/",        "ws://",        "ws://:80/",
         "ws://a:/",       "ws://a:0/",      "ws://a:65536", "ws://a:8x/",
         "ws://a:123456/", "ws://[::1/",     "ws://[]/",     "ws://[::1]x/",
         "ws://a/b c",     "ws://a/\r\nX:y", "ws://a/#b",    "127.0.0.1:80"};
@@ -176,6 +213,7 @@ int main(void) {
         cmocka_unit_test(names_and_tokens_match_in_any_case),
         cmocka_unit_test(refusals_are_told_in_the_server_s_words),
         cmocka_unit_test(wrong_answers_are_told_apart),
+        cmocka_unit_test(compression_must_be_granted_where_it_is_asked_for),
         cmocka_unit_test(a_head_without_end_is_refused),
         cmocka_unit_test(urls_are_taken_apart),
         cmocka_unit_test(bad_urls_are_refused),

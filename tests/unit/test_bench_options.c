@@ -145,6 +145,22 @@ static void rooms_times_members_are_the_connections(void **state) {
                  "--rooms times --members is over 1000000");
 }
 
+static void rooms_that_overlap_have_a_connection_each(void **state) {
+    (void)state;
+    assert_true(parse("rooms --rooms 10000 --members 3 --overlap"));
+    assert_int_equal(options.connections, 10000);
+    assert_true(options.overlap);
+    assert_true(parse("rooms --rooms 64 --members 64 --overlap"));
+    assert_wrong("rooms --rooms 100 --members 65 --overlap",
+                 "--overlap allows 64 --members");
+    assert_wrong("rooms --rooms 2 --members 3 --overlap",
+                 "--overlap wants as many --rooms as --members, in each "
+                 "process");
+    assert_wrong("rooms --rooms 8 --members 3 --overlap --processes 3",
+                 "--overlap wants as many --rooms as --members, in each "
+                 "process");
+}
+
 static void help_needs_nothing_else(void **state) {
     (void)state;
     assert_true(parse("--help"));
@@ -183,6 +199,7 @@ int main(void) {
         cmocka_unit_test(values_are_checked),
         cmocka_unit_test(combinations_are_checked),
         cmocka_unit_test(rooms_times_members_are_the_connections),
+        cmocka_unit_test(rooms_that_overlap_have_a_connection_each),
         cmocka_unit_test(help_needs_nothing_else),
         cmocka_unit_test(usage_lists_every_option_of_its_mode_and_no_other),
     };

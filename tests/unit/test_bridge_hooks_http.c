@@ -178,12 +178,28 @@ static void handlers_answer_with_status_body_and_headers(void **state) {
     fake_free(server);
 }
 
+static void a_response_without_memory_is_a_failure_of_the_handler(
+    void **state) {
+    (void)state;
+    tw_server *server = fake_start("return tw.routes {\n"
+                                   "['GET /'] = function() return 200, 'a' end"
+                                   "}");
+    tw_req poor = {.failures = 1};
+    request(server, &poor, "/");
+    assert_true(poor.is_answered);
+    assert_int_equal(poor.status, 500);
+    assert_has(fake_log_text, "no memory");
+    fake_free(server);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_result_of_on_upgrade_has_its_answer),
         cmocka_unit_test(on_upgrade_may_wait),
         cmocka_unit_test(a_request_shows_its_parts),
         cmocka_unit_test(handlers_answer_with_status_body_and_headers),
+        cmocka_unit_test(
+            a_response_without_memory_is_a_failure_of_the_handler),
     };
     return cmocka_run_group_tests(tests, fake_setup, fake_teardown);
 }

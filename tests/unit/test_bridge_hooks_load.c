@@ -23,7 +23,7 @@ static void mistakes_in_options_are_told(void **state) {
          "hook 'on_rpc' is not available in this version"},
         {"return tw.app { wire = 'centrifuge' }", "not available"},
         {"return tw.app { wire = 'tin' }", "unknown wire 'tin'"},
-        {"return tw.app { deflate = true }", "not available"},
+        {"return tw.app { deflate = true }", "'shared' or 'off'"},
         {"return tw.app { errors = 'maybe' }", "'close' or 'ignore'"},
         {"return tw.app { rate = { message = 3 } }",
          "did you mean 'messages'?"},

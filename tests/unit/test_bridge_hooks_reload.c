@@ -68,6 +68,32 @@ static void state_goes_over_at_the_next_hook_or_in_idle_turns(void **state) {
     fake_free(server);
 }
 
+/* A reload right behind another would have to carry what is left at once. */
+static void a_master_lets_the_old_generation_end_in_steps(void **state) {
+    (void)state;
+    const char *script = "return tw.app { on_message = function(conn, msg)\n"
+                         "  conn.state.n = (conn.state.n or 0) + 1\n"
+                         "  conn:send(conn.state.n .. tw.generation) end }";
+    tw_server *server = fake_start(script);
+    tw_member_hooks hooks = tw_lua_member_hooks(server->lua);
+    tw_conn *conn = fake_connect(server, "/*");
+    fake_message(conn, "x");
+    assert_true(hooks.settle(server, server->lua)); /* there is no old one */
+    fake_reload(server, script);
+    assert_false(hooks.settle(server, server->lua));
+    assert_int_equal(server->counters[TW_COUNTER_STATES_CARRIED], 0);
+    fake_turn(server);
+    assert_int_equal(server->counters[TW_COUNTER_STATES_CARRIED], 1);
+    for (int i = 0; i < 50 && !hooks.settle(server, server->lua); i++) {
+        fake_turn(server);
+    }
+    assert_true(hooks.settle(server, server->lua));
+    fake_message(conn, "x");
+    assert_string_equal(fake_last_sent(conn), "22");
+    fake_gone(conn);
+    fake_free(server);
+}
+
 static void migrate_runs_when_the_version_differs(void **state) {
     (void)state;
     tw_server *server =
@@ -375,6 +401,7 @@ int main(void) {
         cmocka_unit_test(new_hooks_run_in_the_new_generation),
         cmocka_unit_test(a_script_that_does_not_load_changes_nothing),
         cmocka_unit_test(state_goes_over_at_the_next_hook_or_in_idle_turns),
+        cmocka_unit_test(a_master_lets_the_old_generation_end_in_steps),
         cmocka_unit_test(migrate_runs_when_the_version_differs),
         cmocka_unit_test(a_failing_migrate_closes_the_connection),
         cmocka_unit_test(a_waiting_hook_finishes_in_the_old_generation),

@@ -10,10 +10,13 @@
 #include <string.h>
 
 #include "../../lua/program/config.c"
+#include "../../lua/program/listen.c"
 #include "../../lua/program/nearest.c"
 #include "../../lua/program/option.c"
+#include "../../lua/program/secret.c"
 #include "../../lua/program/settings.c"
 #include "../../lua/program/text.c"
+#include "../../lua/program/trust.c"
 #include "tidewire/lua_config.h"
 
 typedef struct fixture {
@@ -191,6 +194,14 @@ static void test_a_list_has_texts_only(void **state) {
     assert_problem(f, "files: must be text, or an array of texts");
 }
 
+static void test_a_text_with_a_zero_byte_is_refused(void **state) {
+    fixture *f = *state;
+    take(f, "return { node = 'a\\0b', files = { 'c\\0d' } }");
+    assert_non_null(strstr(problems(f), "node: must not hold a zero byte\n"));
+    assert_non_null(strstr(problems(f), "files: must not hold a zero byte\n"));
+    assert_false(twp_settings_has(&f->settings, TWP_NODE_OPTION));
+}
+
 static void test_a_group_must_be_a_table(void **state) {
     fixture *f = *state;
     take(f, "return { log = 'warn' }");
@@ -268,9 +279,85 @@ static void test_files_can_be_read_again_and_again(void **state) {
     }
 }
 
+/* ---- addresses that speak TLS ---- */
+
+static void take_json(fixture *f, const char *json) {
+    twp_config_take(&f->settings, "/etc/tw/config.lua", json, &f->problems);
+}
+
+static void addresses_say_whether_they_speak_tls(void **state) {
+    fixture *f = *state;
+    twp_listen listen;
+    take_json(f, "{\"tls\": {\"cert\": [\"a.pem\", \"/b.pem\"], \"key\": "
+                 "[\"a.key\", \"b.key\"], \"client\": \"request\", "
+                 "\"client_ca\": \"ca.pem\"}, \"listen\": [\"1.1.1.1:1\", "
+                 "\"http://1.1.1.1:2\", \"https://1.1.1.1:3\", \"unix:/s\", "
+                 "{\"address\": \"1.1.1.1:4\", \"tls\": false}, {\"address\": "
+                 "\"1.1.1.1:5\", \"tls\": {\"cert\": \"own.pem\"}}]}");
+    twp_listen_init(&listen, &f->settings, &f->problems);
+    assert_null(f->problems.data);
+    assert_int_equal(listen.count, 6);
+    const tw_tls_config *tls = listen.options[0].tls;
+    assert_int_equal(tls->pair_count, 2);
+    assert_string_equal(tls->pairs[0].cert, "/etc/tw/a.pem");
+    assert_string_equal(tls->pairs[1].cert, "/b.pem");
+    assert_string_equal(tls->pairs[1].key, "/etc/tw/b.key");
+    assert_int_equal(tls->client, TW_TLS_CLIENT_REQUEST);
+    assert_string_equal(tls->client_ca, "/etc/tw/ca.pem");
+    assert_string_equal(listen.addresses[1], "1.1.1.1:2");
+    assert_null(listen.options[1].tls);
+    assert_string_equal(listen.addresses[2], "1.1.1.1:3");
+    assert_ptr_equal(listen.options[2].tls, tls);
+    assert_null(listen.options[3].tls);
+    assert_null(listen.options[4].tls);
+    assert_string_equal(listen.addresses[5], "1.1.1.1:5");
+    assert_string_equal(listen.options[5].tls->pairs[0].cert,
+                        "/etc/tw/own.pem");
+    assert_null(listen.options[5].tls->pairs[0].key);
+    twp_listen_deinit(&listen);
+}
+
+static void mistakes_in_addresses_are_named(void **state) {
+    static const struct {
+        const char *json, *why;
+    } cases[] = {
+        {"[{}]", "needs an address"},
+        {"[{\"address\": \"a:1\", \"tsl\": true}]", "did you mean 'tls'?"},
+        {"[{\"address\": \"a:1\", \"tls\": true}]", "there is no tls.cert"},
+        {"[\"https://a:1\"]", "there is no tls.cert"},
+        {"[{\"address\": \"a:1\", \"tls\": 5}]", "must be a table, true"},
+        {"[{\"address\": \"a:1\", \"tls\": {}}]", "cert and key are paths"},
+        {"[{\"address\": \"a:1\", \"tls\": {\"crt\": \"x\"}}]",
+         "did you mean 'cert'?"},
+        {"[{\"address\": \"a:1\", \"tls\": {\"cert\": \"x\", \"key\": "
+         "[\"x\", \"y\"]}}]",
+         "1 certificates and 2 keys"},
+        {"[{\"address\": \"a:1\", \"tls\": {\"cert\": \"x\", \"client\": "
+         "\"require\"}}]",
+         "need a client_ca"},
+    };
+    fixture *f = *state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char json[256];
+        twp_listen listen;
+        snprintf(json, sizeof json, "{\"listen\": %s}", cases[i].json);
+        take_json(f, json);
+        twp_listen_init(&listen, &f->settings, &f->problems);
+        assert_non_null(f->problems.data);
+        if (strstr(f->problems.data, cases[i].why) == NULL) {
+            fail_msg("'%s' does not say '%s'", f->problems.data, cases[i].why);
+        }
+        twp_listen_deinit(&listen);
+        twp_text_deinit(&f->problems);
+        f->problems = (twp_text){0};
+    }
+}
+
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
+        TEST(addresses_say_whether_they_speak_tls),
+        TEST(mistakes_in_addresses_are_named),
         TEST(test_each_kind_of_value_arrives),
         TEST(test_a_list_may_be_one_text_or_empty),
         TEST(test_an_empty_table_sets_nothing),
@@ -286,6 +373,7 @@ int main(void) {
         TEST(test_a_number_where_a_switch_belongs_is_refused),
         TEST(test_a_number_out_of_range_is_refused),
         TEST(test_a_list_has_texts_only),
+        TEST(test_a_text_with_a_zero_byte_is_refused),
         TEST(test_a_group_must_be_a_table),
         TEST(test_every_mistake_is_told_at_once),
         TEST(test_a_syntax_error_is_told_with_its_line),

@@ -4,6 +4,8 @@
 
 #include "test_bus_world.h"
 
+enum { AWAY_MS = 2000 }; /* the default */
+
 static void a_home_that_comes_back_is_told_everything_again(void **state) {
     (void)state;
     world *w = world_of(2);
@@ -41,9 +43,7 @@ static void questions_that_wait_are_answered_by_the_replacement(void **state) {
     interest(far, a);
     set_count(far, a, 4);
     assert_int_equal(try_count(far, a), 0);
-    for (int i = 0; i < 5; i++) {
-        tw__loop_run_once(&w->loop, 5);
-    }
+    world_pass(w, AWAY_MS - WORLD_TICK_MS);
     assert_int_equal(far->answers, 0);
     start(w, 1);
     UNTIL(w, far->answers == 2);
@@ -57,7 +57,7 @@ static void publications_wait_for_a_home_that_is_away(void **state) {
     (void)state;
     enum { COUNT = 200 };
     world *w = world_create(2, 0);
-    w->config.away_ms = WORLD_PATIENCE_MS;
+    w->config.away_ms = NEVER_MS;
     start(w, 0);
     start(w, 1);
     const char *a = name_at(w, 1, 0);
@@ -84,20 +84,20 @@ static void publications_wait_for_a_home_that_is_away(void **state) {
 
 static void after_too_long_they_are_lost_and_refused(void **state) {
     (void)state;
-    world *w = world_create(2, 0);
-    w->config.away_ms = 30;
-    start(w, 0);
-    start(w, 1);
+    world *w = world_of(2);
     const char *a = name_at(w, 1, 0);
     member *far = &w->members[0], *home = &w->members[1];
     subscribe(far, a);
+    assert_int_equal(tw__bus_get_stats(far->bus)->link_connects, 1);
     journal_clear(far);
+    world_pass(w, 0);
     stop(home);
-    UNTIL(w, tw__bus_get_stats(far->bus)->link_connects == 1);
     assert_int_equal(publish(far, a, "1"), 0);
     assert_int_equal(publish(far, a, "2"), 0);
     assert_int_equal(try_count(far, a), 0);
-    UNTIL(w, far->lost == 2);
+    world_pass(w, AWAY_MS - 1);
+    assert_int_equal(far->lost, 0);
+    world_pass(w, 1);
     char expected[300];
     snprintf(expected, sizeof expected,
              "lost %s unavailable\nlost %s unavailable\nunavailable count\n", a,
@@ -116,12 +116,15 @@ static void after_too_long_they_are_lost_and_refused(void **state) {
 static void a_home_that_never_came_is_away_too(void **state) {
     (void)state;
     world *w = world_create(2, 0);
-    w->config.away_ms = 30;
     start(w, 0);
     const char *a = name_at(w, 1, 0);
     member *far = &w->members[0];
     assert_int_equal(publish(far, a, "1"), 0);
-    UNTIL(w, far->lost == 1);
+    world_pass(w, AWAY_MS - 1);
+    assert_int_equal(far->lost, 0);
+    assert_int_equal(publish(far, a, "not too late"), 0);
+    world_pass(w, 1);
+    assert_int_equal(far->lost, 2);
     assert_int_equal(publish(far, a, "2"), TW_EUNAVAILABLE);
     start(w, 1);
     UNTIL(w, publish(far, a, "3") == 0);
@@ -656,7 +659,7 @@ static void what_had_not_left_whole_is_sent_again(void **state) {
     (void)state;
     enum { COUNT = 40, SIZE = 20000 };
     world *w = world_create(2, 0);
-    w->config.away_ms = WORLD_PATIENCE_MS;
+    w->config.away_ms = NEVER_MS;
     member *far = start(w, 0);
     const char *a = name_at(w, 1, 0);
     char *data = calloc(1, SIZE);
@@ -696,7 +699,7 @@ static void a_full_stream_can_be_given_up(void **state) {
     static const char data[SIZE];
     world *w = world_create(2, 0);
     w->config.control_budget_bytes = 2 * COUNT * TW__RECORD_HEADER;
-    w->config.away_ms = WORLD_PATIENCE_MS;
+    w->config.away_ms = NEVER_MS;
     member *far = start(w, 0);
     char kept[64];
     snprintf(kept, sizeof kept, "%s", name_at(w, 1, 3 * COUNT));
@@ -737,13 +740,16 @@ static void a_full_stream_can_be_given_up(void **state) {
 static void a_home_that_does_not_answer_is_away(void **state) {
     (void)state;
     world *w = world_create(2, 0);
-    w->config.away_ms = 30;
     member *far = start(w, 0);
     const char *a = name_at(w, 1, 0);
     assert_int_equal(publish(far, a, "x"), 0);
-    int fd = -1;
-    UNTIL(w, (fd = tw__socket_accept(w->members[1].listen_fd, NULL)) >= 0);
-    UNTIL(w, far->lost == 1);
+    world_pass(w, 0);
+    int fd = tw__socket_accept(w->members[1].listen_fd, NULL);
+    assert_true(fd >= 0);
+    world_pass(w, AWAY_MS - 1);
+    assert_int_equal(far->lost, 0);
+    world_pass(w, 1);
+    assert_int_equal(far->lost, 1);
     assert_int_equal(publish(far, a, "x"), TW_EUNAVAILABLE);
     close(fd);
     world_destroy(w);
@@ -753,7 +759,7 @@ static void a_home_that_does_not_answer_is_away(void **state) {
 static void a_wrong_answer_is_not_taken(void **state) {
     (void)state;
     world *w = world_create(2, 0);
-    w->config.away_ms = WORLD_PATIENCE_MS;
+    w->config.away_ms = NEVER_MS;
     member *far = start(w, 0);
     const char *a = name_at(w, 1, 0);
     tw__record wrong[4] = {hello_of(1, 1), hello_of(0, 1), hello_of(1, 1),

@@ -97,7 +97,7 @@ static void recovery_without_memory_counts_what_is_lost(void **state) {
     static const char data[SIZE];
     for (size_t nth = 1; nth < 20; nth++) {
         world *w = world_create(2, 0);
-        w->config.away_ms = WORLD_PATIENCE_MS;
+        w->config.away_ms = NEVER_MS;
         member *far = start(w, 0), *home = start(w, 1);
         const char *a = name_at(w, 1, 0);
         assert_int_equal(publish(far, a, "x"), 0);

@@ -187,6 +187,43 @@ static void counts_are_summed_over_the_members(void **state) {
     world_destroy(w);
 }
 
+/* Of what is to be told at once, only three of the long names fit, and the
+ * short one of the question would fit before the fourth. */
+static void an_answer_holds_what_was_told_before_the_question(void **state) {
+    enum { LONG = 4, NAME = 230 };
+    (void)state;
+    world *w = world_create(3, 0);
+    w->config.control_budget_bytes = 2048;
+    for (uint16_t i = 0; i < 3; i++) {
+        start(w, i);
+    }
+    member *far = &w->members[0], *home = &w->members[1];
+    const char *tag = name_at(w, 1, 0);
+    char names[LONG + 1][NAME + 1];
+    for (int i = 0; i <= LONG; i++) {
+        int len = snprintf(names[i], NAME + 1, "%d{%s}", i, tag);
+        memset(names[i] + len, '0', (size_t)(NAME - len));
+        names[i][NAME] = '\0';
+    }
+    snprintf(names[LONG], NAME + 1, "{%s}", tag);
+    for (int i = 0; i <= LONG; i++) {
+        interest(far, names[i]);
+        assert_true(set_count(far, names[i], 1)); /* with the request */
+    }
+    UNTIL(w, far->confirms == LONG + 1);
+    for (uint32_t count = 2; count < 10; count++) {
+        for (int i = 0; i <= LONG; i++) {
+            assert_false(set_count(far, names[i], count));
+        }
+        assert_int_equal(count_of(far, names[LONG]), count);
+        assert_int_equal(count_of(&w->members[2], names[LONG]), count);
+    }
+    subscribe(home, names[LONG]);
+    assert_true(set_count(home, names[LONG], 100));
+    assert_int_equal(count_of(far, names[LONG]), 109);
+    world_destroy(w);
+}
+
 static void an_extra_member_takes_part_and_is_home_of_nothing(void **state) {
     (void)state;
     world *w = world_create(2, 1);
@@ -503,6 +540,7 @@ int main(void) {
         cmocka_unit_test(an_interest_taken_again_gets_only_what_is_new),
         cmocka_unit_test(dropping_while_asking_answers_closed),
         cmocka_unit_test(counts_are_summed_over_the_members),
+        cmocka_unit_test(an_answer_holds_what_was_told_before_the_question),
         cmocka_unit_test(an_extra_member_takes_part_and_is_home_of_nothing),
         cmocka_unit_test(everything_of_a_publication_travels),
         cmocka_unit_test(a_large_burst_is_paced_by_the_socket),

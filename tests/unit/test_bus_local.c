@@ -165,7 +165,7 @@ static void what_is_past_its_deadline_is_dropped_by_the_home(void **state) {
     tw__pub *late = tw__pub_create("a", 1, NULL, 0, "late", 4);
     tw__pub *early = tw__pub_create("a", 1, NULL, 0, "early", 5);
     late->header.deadline_ms = tw__loop_now(&w->loop);
-    early->header.deadline_ms = tw__loop_now(&w->loop) + 1000000;
+    early->header.deadline_ms = tw__loop_now(&w->loop) + 1;
     assert_int_equal(m->broker->ops->publish(m->broker, late), 0);
     assert_int_equal(m->broker->ops->publish(m->broker, early), 0);
     journal_clear(m);

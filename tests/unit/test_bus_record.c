@@ -176,7 +176,7 @@ static void a_publication_survives_the_way(void **state) {
     uint8_t bytes[256];
     tw__record record = sample(), read;
     size_t taken;
-    tw__pub *pub = tw__record_to_pub(&record);
+    tw__pub *pub = tw__record_to_pub(&record, NULL);
     assert_non_null(pub);
     assert_string_equal(tw__pub_channel(pub), channel);
     assert_string_equal(tw__pub_key(pub), key);
@@ -189,7 +189,7 @@ static void a_publication_survives_the_way(void **state) {
     assert_same(&record, &read);
     tw__pub_unref(pub);
     tw__alloc_fail_nth(1);
-    assert_null(tw__record_to_pub(&record));
+    assert_null(tw__record_to_pub(&record, NULL));
 }
 
 /* Whatever comes, nothing outside of it is touched, and what is taken lies
@@ -213,7 +213,7 @@ static void random_bytes_never_lead_outside(void **state) {
         if (tw__record_parse(bytes, len, &record, &taken) == 0 && taken != 0) {
             assert_true(taken <= len);
             assert_ptr_equal(record.data + record.len, bytes + taken);
-            tw__pub *pub = tw__record_to_pub(&record);
+            tw__pub *pub = tw__record_to_pub(&record, NULL);
             assert_non_null(pub);
             tw__pub_unref(pub);
         }

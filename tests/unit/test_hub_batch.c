@@ -44,6 +44,43 @@ static void frames_lie_side_by_side(void **state) {
     probe_deinit(&p);
 }
 
+/* Leaves the first byte of a frame, and counts in `arg`. */
+static size_t pack_to_one(void *arg, uint8_t *frame, size_t len) {
+    (void)frame;
+    ++*(int *)arg;
+    return len > 1 ? 1 : len;
+}
+
+static void packed_frames_lie_side_by_side(void **state) {
+    probe p;
+    tw__list pubs;
+    int packed = 0;
+    tw__encoder packing = {plain.size, plain.write, pack_to_one, &packed};
+    (void)state;
+    for (int failing = 0; failing < 2; failing++) {
+        probe_init(&p);
+        tw__list_init(&pubs);
+        add(&pubs, "", "one", 0);
+        add(&pubs, "", "", 5);
+        add(&pubs, "", "three", 0);
+        /* What is over is given back, or kept without memory to do that. */
+        tw__alloc_fail_nth(failing ? 2 : 0);
+        tw__batch *batch = tw__batch_create(&packing, &pubs, 3, 77);
+        tw__alloc_fail_nth(0);
+        assert_non_null(batch);
+        assert_int_equal(batch->len, 2);
+        assert_memory_equal(batch->data, "ot", 2);
+        assert_int_equal(batch->frames[1].off, 1);
+        assert_int_equal(batch->frames[1].deadline_ms, 5);
+        assert_int_equal(batch->frames[2].off, 1);
+        assert_int_equal(batch->frames[2].len, 1);
+        drop(&pubs);
+        tw__batch_unref(batch);
+        probe_deinit(&p);
+    }
+    assert_int_equal(packed, 6);
+}
+
 static void keys_are_told_apart(void **state) {
     probe p;
     tw__list pubs;
@@ -126,6 +163,7 @@ static void a_publication_keeps_its_parts_apart(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(frames_lie_side_by_side),
+        cmocka_unit_test(packed_frames_lie_side_by_side),
         cmocka_unit_test(keys_are_told_apart),
         cmocka_unit_test(a_frame_can_be_copied_out),
         cmocka_unit_test(without_memory_there_is_no_batch),

@@ -73,7 +73,7 @@ static void join(model *m, seat *s) {
         return;
     }
     tw__sub *sub = malloc(sizeof *sub);
-    *sub = (tw__sub){channel, s, TW__NOT_JOINED};
+    *sub = (tw__sub){channel, s, TW__NOT_JOINED, 0};
     int fd = pick(m, 2) ? s->person : -1;
     if (tw__channel_join(sub, fd, (uint8_t)(s->person % 2)) != 0) {
         tw__channel_close(channel);
@@ -230,7 +230,8 @@ static size_t write_1(tw__pub *pub, uint8_t *out) {
     return len;
 }
 
-static const tw__encoder encoders[2] = {{size_of, write_0}, {size_of, write_1}};
+static const tw__encoder encoders[2] = {{size_of, write_0, NULL, NULL},
+                                        {size_of, write_1, NULL, NULL}};
 
 /* ---- the runs ---- */
 

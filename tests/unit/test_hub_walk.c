@@ -47,6 +47,27 @@ static void each_codec_gets_its_own_encoding(void **state) {
     probe_deinit(&p);
 }
 
+/* What an encoding costs is spent for those who get something. */
+static void who_is_owed_nothing_needs_no_encoding(void **state) {
+    probe p;
+    (void)state;
+    probe_init(&p);
+    p.members[2].codec = 1;
+    for (int i = 1; i <= 3; i++) {
+        probe_join(&p, i, "room");
+    }
+    probe_publish(&p, "room", "ab", 2);
+    probe_walk(&p);
+    expect_log(&p, "1:ab 3:ab ");
+    assert_int_equal(p.encoded, 2);
+    probe_publish(&p, "room", "c", 2);
+    probe_publish(&p, "room", "d", 1);
+    probe_walk(&p);
+    expect_log(&p, "1(c) 2(*d) 3:cd ");
+    assert_int_equal(p.encoded, 6);
+    probe_deinit(&p);
+}
+
 static void a_walk_goes_on_in_slices(void **state) {
     probe p;
     (void)state;
@@ -313,6 +334,7 @@ int main(void) {
         cmocka_unit_test(everybody_gets_the_batch_in_order),
         cmocka_unit_test(what_is_not_due_waits),
         cmocka_unit_test(each_codec_gets_its_own_encoding),
+        cmocka_unit_test(who_is_owed_nothing_needs_no_encoding),
         cmocka_unit_test(a_walk_goes_on_in_slices),
         cmocka_unit_test(channels_take_turns),
         cmocka_unit_test(who_joins_during_a_walk_waits_for_the_next),

@@ -30,6 +30,7 @@ struct noted_hook {
     tw__loop *loop;
     char mark;
     int work_left;           /* so often it reports work */
+    int wakes_for;           /* a rank, by its number from 1 */
     tw__turn_hook *removes;  /* what it takes out */
     struct noted_hook *adds; /* to the rank HUB */
     bool wakes, frees_itself, stops, closes;
@@ -62,6 +63,10 @@ static bool run_noted(tw__turn_hook *hook) {
     if (noted->wakes) {
         noted->wakes = false;
         tw__loop_wake(noted->loop);
+    }
+    if (noted->wakes_for > 0) {
+        tw__loop_wake_for(noted->loop,
+                          (enum tw__turn_rank)(noted->wakes_for - 1));
     }
     if (noted->stops) {
         tw__loop_stop(noted->loop);
@@ -105,9 +110,11 @@ static void hooks_run_by_rank_and_then_as_added(void **state) {
     add(*state, &b, 'b', TW__TURN_WRITE);
     add(*state, &c, 'c', TW__TURN_WRITE);
     add(*state, &d, 'd', TW__TURN_BUS);
+    add(*state, &e, 'e', TW__TURN_HUB);
+    add(*state, &n, 'n', TW__TURN_LINK);
     tw__loop_run_once(*state, 0);
     tw__loop_run_once(*state, 0);
-    assert_string_equal(trace, "dbcadbca");
+    assert_string_equal(trace, "dnebcadnebca");
 }
 
 static void a_hook_may_remove_itself_and_those_around_it(void **state) {
@@ -115,7 +122,7 @@ static void a_hook_may_remove_itself_and_those_around_it(void **state) {
     add(*state, &b, 'b', TW__TURN_HUB);
     add(*state, &c, 'c', TW__TURN_HUB);
     add(*state, &d, 'd', TW__TURN_HUB);
-    add(*state, &e, 'e', TW__TURN_LINK);
+    add(*state, &e, 'e', TW__TURN_WRITE);
     a.removes = &e.hook; /* of a later rank */
     b.removes = &c.hook; /* that is the next */
     d.removes = &a.hook; /* that has run */
@@ -197,6 +204,23 @@ static void a_wake_from_the_last_hook_gives_another_turn(void **state) {
     assert_string_equal(trace, "ab");
     run_for_20_ms(*state);
     assert_in_range(strlen(trace), 4, 8);
+}
+
+/* Work for those that are still to run needs no other turn. */
+static void
+a_wake_for_later_hooks_does_not_keep_the_loop_from_waiting(void **state) {
+    tw__loop *loop = *state;
+    add(loop, &a, 'a', TW__TURN_HUB);
+    for (int rank = 0; rank < TW__TURN_RANKS; rank++) {
+        a.wakes_for = rank + 1;
+        tw__loop_run_once(loop, 0);
+        assert_int_equal(uv_is_active((uv_handle_t *)&loop->_idle),
+                         rank <= TW__TURN_HUB);
+    }
+    a.wakes_for = 0;
+    tw__loop_run_once(loop, 0);
+    tw__loop_wake_for(loop, TW__TURN_CLOSE); /* outside of a turn */
+    assert_true(uv_is_active((uv_handle_t *)&loop->_idle));
 }
 
 static void run_ends_when_a_hook_stops_it(void **state) {
@@ -371,6 +395,7 @@ int main(void) {
         IN_LOOP(a_hook_added_to_a_later_rank_runs_in_this_turn),
         IN_LOOP(the_loop_does_not_wait_while_work_is_left),
         IN_LOOP(a_wake_from_the_last_hook_gives_another_turn),
+        IN_LOOP(a_wake_for_later_hooks_does_not_keep_the_loop_from_waiting),
         IN_LOOP(run_ends_when_a_hook_stops_it),
         IN_LOOP(a_stop_before_the_run_counts),
         IN_LOOP(turns_are_counted_and_told_after_all_hooks),

@@ -277,48 +277,6 @@ static void a_narrowed_interest_holds_at_once(void **state) {
     close_end(&second);
 }
 
-static void a_paused_poller_tells_nothing_and_does_not_spin(void **state) {
-    (void)state;
-    struct end end;
-    open_end(&end, TW__READ);
-    end.then = read_one;
-    make_readable(&end);
-    tw__poller_pause(&poller);
-    uint64_t turns = loop.turns;
-    uint64_t began = tw__loop_now(&loop);
-    tw__loop_run_once(&loop, 20);
-    assert_int_equal(loop.turns - turns, 1);
-    assert_true(tw__loop_now(&loop) - began >= 19);
-    assert_int_equal(end.calls, 0);
-    tw__poller_resume(&poller);
-    tw__loop_run_once(&loop, WAIT_MS);
-    assert_int_equal(end.calls, 1);
-    close_end(&end);
-}
-
-static void pause_poller(struct end *end) {
-    (void)end;
-    tw__poller_pause(&poller);
-}
-
-static void a_pause_holds_from_inside_a_callback(void **state) {
-    (void)state;
-    struct end first, second;
-    open_end(&first, TW__READ);
-    open_end(&second, TW__READ);
-    first.then = second.then = pause_poller;
-    make_readable(&first);
-    make_readable(&second);
-    tw__loop_run_once(&loop, WAIT_MS);
-    tw__loop_run_once(&loop, 0);
-    assert_int_equal(first.calls + second.calls, 1);
-    tw__poller_resume(&poller);
-    tw__loop_run_once(&loop, WAIT_MS);
-    assert_int_equal(first.calls + second.calls, 2);
-    close_end(&first);
-    close_end(&second);
-}
-
 static void close_poller(struct end *end) {
     (void)end;
     tw__poller_close(&poller);
@@ -339,22 +297,21 @@ static void a_callback_may_close_the_poller(void **state) {
     tw__loop_close(&loop, NULL, NULL);
 }
 
-static void one_paused_poller_does_not_hold_another(void **state) {
+static void a_loop_may_have_several_pollers(void **state) {
     (void)state;
     static tw__poller private; /* closed with the loop */
-    struct end held, other = {.io = {on_end, -1}};
-    open_end(&held, TW__READ);
-    make_readable(&held);
-    tw__poller_pause(&poller);
+    struct end one, other = {.io = {on_end, -1}};
+    open_end(&one, TW__READ);
+    make_readable(&one);
     assert_int_equal(tw__poller_init(&private, &loop), 0);
     other.io.fd = eventfd(1, EFD_NONBLOCK | EFD_CLOEXEC);
     assert_int_equal(tw__poller_add(&private, &other.io, TW__READ), 0);
     tw__loop_run_once(&loop, WAIT_MS);
-    assert_int_equal(held.calls, 0);
+    assert_int_equal(one.calls, 1);
     assert_int_equal(other.calls, 1);
     tw__poller_remove(&private, &other.io);
     close(other.io.fd);
-    close_end(&held);
+    close_end(&one);
     tw__poller_close(&private);
 }
 
@@ -422,10 +379,8 @@ int main(void) {
         IN_LOOP(a_reused_number_does_not_inherit_events),
         IN_LOOP(a_reopened_owner_does_not_get_its_old_event),
         IN_LOOP(a_narrowed_interest_holds_at_once),
-        IN_LOOP(a_paused_poller_tells_nothing_and_does_not_spin),
-        IN_LOOP(a_pause_holds_from_inside_a_callback),
         cmocka_unit_test(a_callback_may_close_the_poller),
-        IN_LOOP(one_paused_poller_does_not_hold_another),
+        IN_LOOP(a_loop_may_have_several_pollers),
         IN_LOOP(many_ready_descriptors_are_served_in_one_turn),
         IN_LOOP(ever_ready_descriptors_get_equal_turns),
     };

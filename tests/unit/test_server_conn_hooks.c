@@ -75,6 +75,7 @@ static void trigger(stage *s) {
         break;
     case ALARM:
         assert_int_equal(tw_conn_alarm(s->w.conns[SELF], str_of("bell"), 1), 0);
+        world_pass(&s->w, 4);
         break;
     default:
         client_say_close(&s->w, s->self, 1000);
@@ -88,7 +89,6 @@ static void stage_open(stage *s, enum hook hook,
     world_init(&s->w);
     s->w.config.publication_budget_bytes = 20000;
     s->w.config.reply_budget_bytes = 20000;
-    s->w.config.close_ms = 300;
     world_start(&s->w);
     s->w.is_silent = true;
     world_set_class(&s->w, "room", TW_SLOW_DROP_NEW, 0);
@@ -129,7 +129,7 @@ static void each_hook(int (*doing)(stage *s, tw_conn *self),
     for (int hook = OPEN; hook < HOOKS; hook++) {
         stage_open(&s, (enum hook)hook, doing);
         trigger(&s);
-        world_turns(&s.w, 10);
+        world_rest(&s.w);
         if (check != NULL) {
             check(&s);
         }
@@ -286,7 +286,7 @@ static void check_waited(stage *s) {
         world_until(&s->w, strstr(s->w.log, "msg:2:behind") != NULL &&
                                strstr(s->w.log, "alarm:2:b") != NULL);
     }
-    world_turns(&s->w, 5);
+    world_rest(&s->w);
     assert_int_equal(strstr(s->w.log, "msg:2:behind") != NULL,
                      s->hook != CLOSE);
     assert_int_equal(strstr(s->w.log, "alarm:2:b") != NULL, s->hook != CLOSE);

@@ -4,6 +4,8 @@
 
 #include "server_probe.h"
 
+enum { SPREAD_MS = 5000 /* the default */ };
+
 static int wait_in_open(world *w, tw_conn *conn, tw_req *req) {
     (void)w;
     (void)conn;
@@ -55,7 +57,7 @@ an_address_over_its_limit_is_refused_and_others_are_not(void **state) {
         world_until(&w, counter(&w, TW_COUNTER_ACCEPTED) >= 2u * i + 2);
     }
     world_until(&w, c[2]->is_ended || c[2]->error != 0);
-    world_turns(&w, 3);
+    world_rest(&w);
     assert_false(c[1]->is_ended || c[3]->is_ended);
     client_reset(c[0]);
     world_until(&w, w.server->conn_live == 2);
@@ -131,8 +133,8 @@ static void a_drain_closes_all_with_the_routes_code(void **state) {
     client *c[6];
     (void)state;
     world_init(&w);
-    w.routes[0].drain_spread_ms = 30;
     w.routes[0].drain_code = 1001;
+    w.routes[0].drain_spread_ms = 1000;
     world_start(&w);
     for (int i = 0; i < 6; i++) {
         c[i] = client_open(&w);
@@ -142,6 +144,7 @@ static void a_drain_closes_all_with_the_routes_code(void **state) {
     tw_server_drain(w.server, 60000, on_drained, &w);
     tw_server_drain(w.server, 60000, on_drained, &w); /* the second is none */
     expect_text(&w, c[0], "last words");
+    world_pass(&w, 1020);
     for (int i = 0; i < 6; i++) {
         expect_close(&w, c[i], 1001, "server is draining");
         client_say_close(&w, c[i], 1001);
@@ -150,7 +153,7 @@ static void a_drain_closes_all_with_the_routes_code(void **state) {
         client_close(c[i]);
     }
     world_until(&w, strstr(w.log, "drained ") != NULL);
-    world_turns(&w, 3);
+    world_rest(&w);
     assert_string_equal(strstr(w.log, "drained "), "drained ");
     assert_int_equal(w.gone, 6);
     client *late = client_connect(&w, 0);
@@ -160,12 +163,35 @@ static void a_drain_closes_all_with_the_routes_code(void **state) {
     world_close(&w);
 }
 
+/* Each at the place in the spread that its id gives it, in steps of 20 ms. */
+static void a_drain_is_spread_over_the_routes_time(void **state) {
+    world w;
+    enum { PEERS = 12, FIRST_MS = 4, STEP_MS = 20 };
+    uint64_t place_ms[PEERS + 1];
+    (void)state;
+    world_open(&w);
+    for (int i = 1; i <= PEERS; i++) {
+        client_open(&w);
+        const uint8_t *id = w.conns[i]->id;
+        place_ms[i] = (id[0] * 256u + id[1]) * (uint64_t)SPREAD_MS / 65536;
+    }
+    tw_server_drain(w.server, 60000, on_drained, &w);
+    world_pass(&w, FIRST_MS);
+    for (uint64_t ms = FIRST_MS; ms < SPREAD_MS + STEP_MS; ms += STEP_MS) {
+        for (int i = 1; i <= PEERS; i++) {
+            assert_int_equal(tw_conn_is_open(w.conns[i]), place_ms[i] > ms);
+        }
+        world_pass(&w, STEP_MS);
+    }
+    world_close(&w);
+}
+
 static void a_drain_with_nobody_there_is_over_at_once(void **state) {
     world w;
     (void)state;
     world_open(&w);
     tw_server_drain(w.server, 60000, on_drained, &w);
-    world_turns(&w, 3);
+    world_rest(&w);
     assert_log(&w, "drained ");
     world_close(&w);
 }
@@ -176,10 +202,11 @@ static void a_drain_ends_at_its_limit_also_for_a_hook_that_waits(void **state) {
     world_open(&w);
     w.on_open = wait_in_open;
     client_open(&w);
-    uint64_t since = tw_server_now(w.server);
-    tw_server_drain(w.server, 50, on_drained, &w);
-    world_until(&w, strstr(w.log, "drained ") != NULL);
-    assert_true(clock_ms() - since >= 49);
+    tw_server_drain(w.server, 30000, on_drained, &w);
+    world_pass(&w, 30000 - 1);
+    assert_log(&w, "open:1 ");
+    world_pass(&w, 20); /* the next of its steps */
+    assert_log(&w, "drained ");
     world_close(&w);
 }
 
@@ -197,10 +224,10 @@ static void a_drain_lets_requests_end_and_refuses_upgrades(void **state) {
     client_send(&w, half, request, 10);
     client_send(&w, late, HANDSHAKE("/chat"), 10);
     world_until(&w, w.server->conn_live == 3);
-    world_turns(&w, 3);
+    world_heard(&w);
     tw_server_drain(w.server, 60000, on_drained, &w);
+    world_pass(&w, 1000);
     expect_end(&w, idle);
-    world_pass(&w, 50);
     client_send(&w, half, request + 10, strlen(request) - 10);
     assert_int_equal(client_status(&w, half), 200);
     assert_non_null(strstr(half->head, "Connection: close"));
@@ -240,7 +267,7 @@ static void while_frozen_no_hook_starts_and_nothing_is_lost(void **state) {
     expect_close(&w, d, 4000, "");
     client_reset(d);
     tw_server_thaw(w.server);
-    world_pass(&w, 20);
+    world_pass(&w, 2000);
     assert_log(&w, "");
     tw_server_thaw(w.server);
     world_until(&w, w.opened == 3 && w.gone == 1);
@@ -301,8 +328,8 @@ static void a_frozen_server_does_not_spin(void **state) {
     assert_int_equal(calls, 3);
     tw_server_freeze(w.server);
     world_turn(&w);
-    uint64_t turns = w.server->loop.turns, until = clock_ms() + 100;
-    while (clock_ms() < until) {
+    uint64_t turns = w.server->loop.turns, until = real_ms() + 100;
+    while (real_ms() < until) {
         tw__loop_run_once(tw__server_loop(w.server), 50);
     }
     assert_true(w.server->loop.turns - turns <= 10); /* it waits for events */
@@ -323,6 +350,7 @@ int main(void) {
         cmocka_unit_test(a_head_over_the_limit_is_answered_431),
         cmocka_unit_test(what_is_reset_in_the_queue_of_accept_leaves_nothing),
         cmocka_unit_test(a_drain_closes_all_with_the_routes_code),
+        cmocka_unit_test(a_drain_is_spread_over_the_routes_time),
         cmocka_unit_test(a_drain_with_nobody_there_is_over_at_once),
         cmocka_unit_test(a_drain_ends_at_its_limit_also_for_a_hook_that_waits),
         cmocka_unit_test(a_drain_lets_requests_end_and_refuses_upgrades),

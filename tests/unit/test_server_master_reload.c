@@ -1,5 +1,7 @@
 /* Reloads of a whole server with hooks in C, while workers fail and die.
  * SPDX-License-Identifier: MIT */
+#include <limits.h>
+
 #include "test_server_stage.h"
 
 static int reload(char *body, size_t size) {
@@ -58,6 +60,31 @@ static void a_host_may_ask_for_a_reload(void **state) {
     assert_int_equal(stage_end(), 0);
 }
 
+static void a_reload_waits_for_the_end_of_the_last_one(void **state) {
+    (void)state;
+    tw_master_config config = stage_config(2);
+    stage_run(&config);
+    stage_now->unsettled = 5;
+    stage_now->version = 12;
+    kill(stage_master, SIGHUP);
+    STAGE_UNTIL(stage_all_run(2, 12));
+    assert_int_equal(stage_now->settles[0], 6);
+    assert_int_equal(stage_now->settles[1], 6);
+    assert_int_equal(stage_now->prepares[0], 1);
+    assert_int_equal(stage_end(), 0);
+}
+
+static void a_drain_ends_a_reload_that_waits(void **state) {
+    (void)state;
+    tw_master_config config = stage_config(2);
+    stage_run(&config);
+    stage_now->unsettled = INT_MAX;
+    kill(stage_master, SIGHUP);
+    STAGE_UNTIL(stage_now->settles[0] > 0);
+    assert_int_equal(stage_end(), 0);
+    assert_int_equal(stage_now->prepares[0], 0);
+}
+
 static void only_the_snapshot_that_holds_is_kept(void **state) {
     (void)state;
     char body[1024], path[256];
@@ -113,6 +140,7 @@ static void a_freeze_that_is_too_slow_aborts_and_thaws(void **state) {
     (void)state;
     char body[1024];
     tw_master_config config = stage_config(2);
+    config.freeze_ms = 250;
     stage_run(&config);
     stage_now->slow_freeze_ms = 400;
     assert_int_equal(reload(body, sizeof body), 409);
@@ -227,6 +255,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         STAGE_TEST(all_workers_switch_and_connections_stay),
         STAGE_TEST(a_host_may_ask_for_a_reload),
+        STAGE_TEST(a_reload_waits_for_the_end_of_the_last_one),
+        STAGE_TEST(a_drain_ends_a_reload_that_waits),
         STAGE_TEST(only_the_snapshot_that_holds_is_kept),
         STAGE_TEST(a_failed_load_keeps_the_old_generation_and_says_why),
         STAGE_TEST(a_failed_save_aborts_everywhere),

@@ -26,10 +26,12 @@ static tw__board *make_board(void) {
     second->page.is_ready = 1;
     second->page.counters[TW_COUNTER_MESSAGES_IN] = UINT64_MAX;
     second->page.gauges[TW_GAUGE_CONNECTIONS] = 17;
-    second->page.turn_buckets[0] = 5;
-    second->page.turn_buckets[2] = 1;
-    second->page.turn_buckets[TW__TURN_BUCKETS - 1] = 1;
-    second->page.turn_sum_us = 1500250;
+    second->page.turn_times.buckets[0] = 5;
+    second->page.turn_times.buckets[2] = 1;
+    second->page.turn_times.buckets[TW__DURATION_BUCKETS - 1] = 1;
+    second->page.turn_times.sum_us = 1500250;
+    tw__durations_note(&second->page.freeze_times, 700);
+    tw__durations_note(&second->page.freeze_times, 2000000);
     return board;
 }
 
@@ -79,6 +81,11 @@ static void buckets_are_cumulative_and_agree_with_the_count(void **state) {
         "turn_seconds_bucket{slot=\"1\",le=\"+Inf\"} 7\n",
         "turn_seconds_sum{slot=\"1\"} 1.500250\n",
         "turn_seconds_count{slot=\"1\"} 7\n",
+        "reload_freeze_seconds_bucket{slot=\"1\",le=\"0.0005\"} 0\n",
+        "reload_freeze_seconds_bucket{slot=\"1\",le=\"0.001\"} 1\n",
+        "reload_freeze_seconds_bucket{slot=\"1\",le=\"+Inf\"} 2\n",
+        "reload_freeze_seconds_sum{slot=\"1\"} 2.000700\n",
+        "reload_freeze_seconds_count{slot=\"1\"} 2\n",
     };
     for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
         assert_non_null(strstr(text, wanted[i]));

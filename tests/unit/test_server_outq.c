@@ -25,7 +25,7 @@ static size_t write_it(tw__pub *pub, uint8_t *out) {
     return pub->len;
 }
 
-static const tw__encoder encoder = {size_of, write_it};
+static const tw__encoder encoder = {.size = size_of, .write = write_it};
 
 /* A batch of texts; a text's first letter is its key, unless it is '-'. */
 static tw__batch *make_batch(uint64_t channel, const char *const *texts,

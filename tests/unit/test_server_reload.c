@@ -369,6 +369,23 @@ static void a_freeze_that_takes_too_long_aborts(void **state) {
     tw__reload_deinit(&w.reload);
 }
 
+static void a_freeze_may_be_given_more_time(void **state) {
+    (void)state;
+    world w;
+    make_up(&w);
+    w.reload.freeze_ms = 3000;
+    freeze_all(&w);
+    assert_int_equal(tw__reload_due(&w.reload), w.now_ms + 3000);
+    w.now_ms += 2999;
+    tw__reload_tick(&w.reload, w.now_ms);
+    assert_int_equal(w.done, 0);
+    w.now_ms++;
+    tw__reload_tick(&w.reload, w.now_ms);
+    assert_string_equal(w.report, "worker 0 did not freeze within 3000 ms");
+    settle(&w);
+    tw__reload_deinit(&w.reload);
+}
+
 static void a_death_in_each_phase_before_commit_aborts(void **state) {
     (void)state;
     for (int phase = TW__RELOAD_LOADING; phase <= TW__RELOAD_FREEZING;
@@ -635,6 +652,7 @@ int main(void) {
         cmocka_unit_test(a_failed_load_aborts_with_its_report),
         cmocka_unit_test(the_number_of_an_aborted_generation_is_not_used_again),
         cmocka_unit_test(a_freeze_that_takes_too_long_aborts),
+        cmocka_unit_test(a_freeze_may_be_given_more_time),
         cmocka_unit_test(a_death_in_each_phase_before_commit_aborts),
         cmocka_unit_test(a_death_after_commit_leaves_the_new_generation),
         cmocka_unit_test(a_slot_that_comes_up_while_others_prepare_joins),

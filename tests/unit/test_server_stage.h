@@ -31,7 +31,7 @@
 #include "tidewire/admin.h"
 #include "tidewire/master.h"
 
-enum { STAGE_SLOTS = 64, STAGE_LOG = 1 << 20, STAGE_WAIT_MS = 20000 };
+enum { STAGE_SLOTS = 64, STAGE_LOG = 1 << 20, STAGE_WAIT_MS = 60000 };
 
 /* What the processes of a test share. Slots in knobs are one more than the
  * slot, so that 0 is none. */
@@ -40,6 +40,8 @@ typedef struct stage {
     volatile int fail_start, fail_prepare, fail_freeze;
     volatile int die_in_prepare, die_in_freeze, die_in_commit;
     volatile int slow_freeze_ms;
+    volatile int unsettled; /* so often settle answers no, in each slot */
+    volatile int settles[STAGE_SLOTS];
     volatile int stop_later; /* member.stop does not answer */
     volatile int starts[STAGE_SLOTS], started[STAGE_SLOTS];
     volatile int prepares[STAGE_SLOTS];
@@ -155,6 +157,22 @@ static void host_started(tw_server *server, const tw_member *member,
     stage_now->started[member->slot]++;
 }
 
+/* Work that turns the loop once more. */
+static bool host_idle(tw_server *server, void *user) {
+    (void)server;
+    (void)user;
+    return false;
+}
+
+static bool host_settle(tw_server *server, void *user) {
+    (void)user;
+    if (stage_now->settles[host.slot]++ < stage_now->unsettled) {
+        tw_server_set_idle(server, host_idle, NULL);
+        return false;
+    }
+    return true;
+}
+
 static int host_prepare(tw_server *server, const tw_member *member,
                         char *report, void *user) {
     (void)server;
@@ -229,6 +247,7 @@ static inline tw_master_config stage_config(uint32_t workers) {
                                          .log_level = TW_LOG_DEBUG},
                               .member = {.start = host_start,
                                          .started = host_started,
+                                         .settle = host_settle,
                                          .prepare = host_prepare,
                                          .freeze = host_freeze,
                                          .commit = host_commit,
@@ -236,6 +255,7 @@ static inline tw_master_config stage_config(uint32_t workers) {
                                          .stop = host_stop},
                               .workers = workers,
                               .admin = "127.0.0.1:0",
+                              .freeze_ms = STAGE_WAIT_MS, /* a slow machine's */
                               .version = "1.2.3",
                               .on_ready = host_ready};
 }

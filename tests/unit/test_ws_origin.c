@@ -215,6 +215,7 @@ static void patterns_are_checked_when_configured(void **state) {
                          "https://a*.com",
                          "https://a.com/",
                          "https://a.com:80:*",
+                         "https://a.com::*",
                          "https://a.com:0x1",
                          "**",
                          "https://*.*.com"};

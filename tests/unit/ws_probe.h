@@ -152,7 +152,7 @@ static inline void probe_init(probe *p, size_t max_message) {
                                 probe_on_close};
     tw__ws_pool_init(&p->pool, 4, 2);
     tw__ws_input_init(&p->in);
-    p->how = (tw__ws_feed){&p->pool, &p->events, p, max_message, 0};
+    p->how = (tw__ws_feed){&p->pool, &p->events, p, max_message, 0, NULL};
 }
 
 /* Ends the connection and checks that all was given back. */

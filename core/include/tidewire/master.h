@@ -40,6 +40,10 @@ typedef struct tw_member_hooks {
                  void *user);
     /* The server listens and this member is ready. */
     void (*started)(tw_server *server, const tw_member *member, void *user);
+    /* Ends, in steps, what the last reload left behind. Asked once a turn
+     * before `prepare` until it answers true: then there is room for another
+     * generation. NULL: there always is. */
+    bool (*settle)(tw_server *server, void *user);
     /* Loads generation member->generation beside the running one. */
     int (*prepare)(tw_server *server, const tw_member *member, char *report,
                    void *user);
@@ -72,12 +76,19 @@ typedef struct tw_master_config {
     const char *admin_token; /* bearer token that lets TCP requests reload and
                                 drain; NULL or "": only the Unix socket may */
     const char *runtime_dir; /* NULL: made below $XDG_RUNTIME_DIR or /tmp */
-    const char *version;     /* of the program, for status */
+    /* Started by root: the user, and the group when it is not the user's own,
+     * that master and members become for good, names or numbers. The public and
+     * the admin TCP addresses are bound before that; the runtime folder, Unix
+     * sockets and all else belong to the user. NULL or "": nobody else. */
+    const char *user;
+    const char *group;
+    const char *version;  /* of the program, for status */
     uint32_t hang_cpu_ms; /* [2000] own CPU time without a turn; see hang_off */
     uint32_t hang_wall_ms; /* [30000] */
     bool hang_off;         /* for debuggers */
     uint32_t drain_ms;     /* [10000] for a drain, then connections are cut */
     uint32_t stop_ms;      /* [5000] for member.stop */
+    uint32_t freeze_ms;    /* [250] of a reload, then it is aborted */
     /* Called in the master once all members are ready: addresses as bound. */
     void (*on_ready)(const tw_ready *ready, void *user);
 } tw_master_config;

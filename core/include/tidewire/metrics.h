@@ -13,24 +13,62 @@
     X(ACCEPTED, "accepted", "Connections accepted from the network")           \
     X(ACCEPT_REFUSED, "accept_refused",                                        \
       "Connections closed at once: out of descriptors or over a limit")        \
+    X(ACCEPT_REFUSED_FDS, "accept_refused_descriptors",                        \
+      "Of those, because descriptors were short")                              \
+    X(ACCEPT_REFUSED_LIMIT, "accept_refused_limit",                            \
+      "Of those, because of limits.max_connections")                           \
+    X(ADDRESS_REFUSED, "address_refused",                                      \
+      "Closed, or upgrades answered 429: too many of their address")           \
+    X(PROXY_REFUSED, "proxy_refused",                                          \
+      "Closed: no PROXY header, or from no trusted proxy")                     \
     X(HANDSHAKES, "handshakes", "WebSocket handshakes completed")              \
     X(HANDSHAKES_REFUSED, "handshakes_refused",                                \
       "Upgrade requests answered with an error")                               \
+    X(HANDSHAKES_LIMITED, "handshakes_limited",                                \
+      "Of those, because of limits.handshakes_per_second")                     \
     X(HANDSHAKE_TIMEOUTS, "handshake_timeouts",                                \
       "Connections closed because no whole request came in time")              \
+    X(TLS_HANDSHAKES, "tls_handshakes", "TLS handshakes completed")            \
+    X(TLS_RESUMED, "tls_resumptions", "Of those, resumptions of a session")    \
+    X(TLS_FAILED_PLAIN, "tls_failed_plain_http",                               \
+      "Unencrypted HTTP on a TLS address: answered with 400")                  \
+    X(TLS_FAILED_NO_COMMON, "tls_failed_no_common",                            \
+      "TLS handshakes without a version, cipher or protocol in common")        \
+    X(TLS_FAILED_CERTIFICATE, "tls_failed_certificate",                        \
+      "TLS handshakes that one side's distrust ended")                         \
+    X(TLS_FAILED_PROTOCOL, "tls_failed_protocol",                              \
+      "TLS handshakes that were none, or broken")                              \
+    X(TLS_FAILED_CLOSED, "tls_failed_closed",                                  \
+      "TLS handshakes whose peer left")                                        \
+    X(TLS_FAILED_TIMEOUT, "tls_failed_timeout",                                \
+      "TLS handshakes not complete in time")                                   \
     X(HTTP_REQUESTS, "http_requests", "Plain HTTP requests answered")          \
     X(HTTP_ERRORS, "http_errors", "Plain HTTP requests answered with 4xx/5xx") \
+    X(HTTP_TOO_LONG, "http_heads_too_long",                                    \
+      "Requests answered with 414 or 431")                                     \
+    X(HTTP_MALFORMED, "http_malformed",                                        \
+      "Requests answered with 400 because they were none, or ambiguous")       \
+    X(HTTP_IDLE, "http_idle_closed",                                           \
+      "Kept connections closed because no further request came in time")       \
+    X(HTTP_KEPT_LIMIT, "http_kept_limit",                                      \
+      "Kept connections ended after limits.max_requests requests")             \
     X(CLOSED, "connections_closed", "WebSocket connections ended")             \
     X(CLOSED_IDLE, "connections_closed_idle",                                  \
       "Closed because nothing was heard within the idle time")                 \
+    X(CLOSED_FRAME, "connections_closed_frame",                                \
+      "Closed because a frame or message that was begun took too long")        \
     X(CLOSED_SLOW, "connections_closed_slow",                                  \
       "Closed because a queue was full or made no progress")                   \
     X(CLOSED_PROTOCOL, "connections_closed_protocol",                          \
       "Closed because the peer broke the protocol")                            \
+    X(CLOSED_TOO_BIG, "connections_closed_too_big",                            \
+      "Of those, because a message was longer than the route allows")          \
     X(CLOSED_RATE, "connections_closed_rate", "Closed by the route's rate")    \
     X(MESSAGES_IN, "messages_received", "Whole messages received")             \
     X(MESSAGES_RATED, "messages_rate_dropped",                                 \
       "Messages dropped by the route's rate")                                  \
+    X(RATE_WAITS, "rate_waits",                                                \
+      "Times a connection was not read because of its route's rate")           \
     X(BYTES_IN, "bytes_received", "Bytes read from connections")               \
     X(BYTES_OUT, "bytes_sent", "Bytes written to connections")                 \
     X(REPLIES, "replies_sent", "Direct sends queued to connections")           \
@@ -40,6 +78,14 @@
     X(PINGS_IN, "pings_received", "Pings received")                            \
     X(PONGS_SKIPPED, "pongs_skipped",                                          \
       "Pings left unanswered because a later one was")                         \
+    X(DEFLATED, "deflated_frames", "Frames that were compressed")              \
+    X(DEFLATE_IN, "deflate_bytes_before", "Bytes of those before")             \
+    X(DEFLATE_OUT, "deflate_bytes_after", "Bytes of those afterwards")         \
+    X(INFLATED, "inflated_messages", "Compressed messages received")           \
+    X(INFLATE_IN, "inflate_bytes_before", "Bytes of those as they came")       \
+    X(INFLATE_OUT, "inflate_bytes_after", "Bytes of those expanded")           \
+    X(INFLATE_REFUSED, "inflate_refused",                                      \
+      "Compressed messages that would have expanded beyond the limit")         \
     X(WRITES, "writes", "System calls that wrote to connections")              \
     X(PUBLISHED, "publications", "Publications accepted from hooks")           \
     X(PUBLISH_REFUSED, "publications_refused",                                 \
@@ -68,6 +114,8 @@
     X(LINK_BYTES_OUT, "link_bytes_sent", "Link bytes sent")                    \
     X(LINK_BYTES_IN, "link_bytes_received", "Link bytes received")             \
     X(LINK_RESETS, "link_resets", "Link streams reset")                        \
+    X(SUBSCRIBE_REFUSED, "subscriptions_refused",                              \
+      "Subscriptions refused because of limits.max_subscriptions")             \
     X(SLOW_EVENTS, "slow_events", "Times a subscriber's queue was full")       \
     X(HOOK_CALLS, "hook_calls", "Calls of script hooks")                       \
     X(HOOK_ERRORS, "hook_errors", "Script hooks that raised")                  \
@@ -85,6 +133,11 @@
 #define TW_GAUGES(X)                                                           \
     X(CONNECTIONS, "connections", "Open WebSocket connections")                \
     X(SOCKETS, "sockets", "Open public descriptors, HTTP ones included")       \
+    X(TLS_SOCKETS, "tls_sockets", "Those of them that speak TLS")              \
+    X(TLS_MEMORY, "tls_memory_bytes",                                          \
+      "Memory that OpenSSL holds; 0 where it cannot be told")                  \
+    X(TLS_EXPIRES, "tls_certificate_expires",                                  \
+      "When the first certificate ends, in seconds since 1970; 0 without")     \
     X(CHANNELS, "channels", "Channels with a subscriber on this worker")       \
     X(SUBSCRIPTIONS, "subscriptions", "Subscriptions on this worker")          \
     X(QUEUED_BYTES, "queued_bytes", "Bytes waiting for slow connections")      \

@@ -96,6 +96,9 @@ typedef struct tw_hooks {
     /* The connection is open for its wire. `req` is valid until the hook ends.
      */
     int (*on_open)(tw_conn *conn, tw_req *req, void *user);
+    /* Also for what a peer had said before it hung up while a hook waited: the
+     * connection is not open any more then, and tw_conn_close drops the rest.
+     */
     int (*on_message)(tw_conn *conn, const tw_msg *msg, void *user);
     /* Once per on_open, after any running hook. 1006: lost without a close. */
     int (*on_close)(tw_conn *conn, int code, tw_str reason, void *user);
@@ -133,6 +136,12 @@ typedef struct tw_rate {
     tw_rate_over over;
 } tw_rate;
 
+/* permessage-deflate, RFC 7692. */
+typedef enum tw_deflate {
+    TW_DEFLATE_SHARED, /* offered by the client: no context takeover */
+    TW_DEFLATE_OFF     /* never */
+} tw_deflate;
+
 /* All of it is copied. 0 takes the default in brackets. */
 typedef struct tw_route_config {
     tw_route_kind kind;
@@ -157,6 +166,7 @@ typedef struct tw_route_config {
     tw_rate rate;
     uint32_t drain_spread_ms; /* [5000] a drain closes connections over this */
     uint16_t drain_code;      /* [1012] */
+    tw_deflate deflate;       /* [TW_DEFLATE_SHARED] */
 } tw_route_config;
 
 /* A table of routes, complete and ready to be used. */
@@ -208,6 +218,37 @@ TW_API int tw_server_set_classes(tw_server *server,
                                  const tw_class_config *classes, size_t count,
                                  size_t *bad);
 
+/* ---- TLS ---------------------------------------------------------------- */
+
+/* A certificate and its key, PEM files. */
+typedef struct tw_tls_pair {
+    const char *cert; /* the certificate, then the chain up to a known CA */
+    const char *key;  /* NULL: in the same file. Not readable by everybody */
+} tw_tls_pair;
+
+typedef enum tw_tls_client {
+    TW_TLS_CLIENT_NONE,
+    TW_TLS_CLIENT_REQUEST, /* may show a certificate, a valid one then */
+    TW_TLS_CLIENT_REQUIRE  /* has to */
+} tw_tls_client;
+
+/* TLS 1.2 and 1.3. Of several certificates the first that fits the name which
+ * the client asks for is used, else the first of all. */
+typedef struct tw_tls_config {
+    const tw_tls_pair *pairs;
+    size_t pair_count;
+    tw_tls_client client;  /* [none] are certificates asked of clients */
+    const char *client_ca; /* PEM file of those who may have signed them */
+} tw_tls_config;
+
+/* How one address is served. */
+typedef struct tw_listen_options {
+    const tw_tls_config *tls; /* NULL: not encrypted */
+    /* Connections begin with a PROXY header of version 2 and come from trusted
+     * proxies; others are closed. */
+    bool proxy;
+} tw_listen_options;
+
 /* ---- server ------------------------------------------------------------ */
 
 /* Zero-initialise; 0 takes the default in brackets. Everything is copied but
@@ -216,19 +257,31 @@ typedef struct tw_config {
     struct uv_loop_s *loop;    /* NULL: an own loop, see tw_server_run */
     const char *const *listen; /* "127.0.0.1:8080", "[::1]:80", "unix:/path" */
     size_t listen_count;
+    const tw_listen_options *listen_options; /* as many; NULL: all zero */
     tw_hooks hooks;
     void *hook_user;
     tw_log_cb log;
     void *log_arg;
     tw_log_level log_level;
 
+    /* Networks of proxies which are believed when they name their client, by
+     * X-Forwarded-For or a PROXY header: "10.0.0.0/8", "::1"; "unix" is who
+     * comes by a Unix socket. None: nobody is. */
+    const char *const *trusted_proxies;
+    size_t trusted_proxy_count;
+
     size_t max_connections;             /* [1,000,000] */
     size_t max_connections_per_address; /* [0 = unlimited], per worker */
     size_t max_subscriptions;           /* [1000] per connection */
     size_t max_head_bytes;              /* [16 KiB] of a request */
-    uint32_t handshake_ms;              /* [10000] for a whole request head */
-    uint32_t http_idle_ms;              /* [15000] between requests */
-    uint32_t http_handler_ms;           /* [60000] for an answer: then 503 */
+    size_t max_headers;                 /* [100] lines of a request */
+    uint32_t max_requests;              /* [1000] of one connection */
+    /* Upgrades, each worker its part: more are answered with 503. */
+    uint32_t handshakes_per_second;  /* [0 = unlimited] */
+    uint32_t handshake_burst;        /* [those of a second] at once */
+    uint32_t handshake_ms;           /* [10000] for a whole request head */
+    uint32_t http_idle_ms;           /* [15000] between requests */
+    uint32_t http_handler_ms;        /* [60000] for an answer: then 503 */
     uint32_t frame_ms;               /* [30000] for a frame or message begun */
     uint32_t close_ms;               /* [5000] for the closing handshake */
     uint32_t stall_ms;               /* [30000] without write progress closes */
@@ -271,13 +324,25 @@ TW_API void tw_server_drain(tw_server *server, uint32_t limit_ms,
 TW_API void tw_server_destroy(tw_server *server, void (*closed)(void *arg),
                               void *arg);
 
+/* Reads the certificates and keys of config->listen_options again, which is as
+ * it was when the server was created but for the names of the files, and uses
+ * them for those who connect from now on; nobody is closed. 0; TW_EINVALID,
+ * TW_EDENIED, TW_EIO or TW_ENOMEM leave all as it was, and `detail` (may be
+ * NULL) gets a sentence. Members of a master do this with every reload by
+ * themselves. */
+TW_API int tw_server_use_certificates(tw_server *server,
+                                      const tw_config *config, char *detail,
+                                      size_t detail_size);
+
 /* From any thread: runs `cb(server, arg)` on the loop. 0, TW_ECLOSED or
  * TW_ENOMEM. A post that did not run before the server's end is dropped. */
 TW_API int tw_post(tw_server *server, void (*cb)(tw_server *server, void *arg),
                    void *arg);
 
 /* While frozen no hook starts: public sockets are not read or accepted, alarms
- * and timers wait; deliveries go on. Counted: thaw as often as frozen. */
+ * and timers wait; deliveries and the writing of what is queued go on, and
+ * on_abandon and on_gone still tell of ends. Costs nothing per connection.
+ * Counted: thaw as often as frozen. */
 TW_API void tw_server_freeze(tw_server *server);
 TW_API void tw_server_thaw(tw_server *server);
 
@@ -322,6 +387,27 @@ TW_API tw_str tw_req_header(tw_req *req, const char *name);
 TW_API tw_str tw_req_param(tw_req *req, const char *name);
 TW_API tw_str tw_req_query(tw_req *req, const char *name);
 TW_API tw_str tw_req_cookie(tw_req *req, const char *name);
+/* The certificate that a client showed: one that the listener's CA signed. */
+typedef struct tw_tls_peer {
+    tw_str subject, issuer; /* as in RFC 2253: "CN=Ann,O=Example" */
+    tw_str common_name;     /* of the subject; .data is NULL when absent */
+    tw_str serial;          /* hexadecimal, lower case */
+    tw_str fingerprint;     /* SHA-256 of the certificate, in the same way */
+    int64_t not_before, not_after; /* seconds since 1970 */
+} tw_tls_peer;
+
+typedef struct tw_tls_info {
+    tw_str version;     /* "TLSv1.3" */
+    tw_str cipher;      /* "TLS_AES_256_GCM_SHA384" */
+    tw_str server_name; /* that was asked for; .data is NULL when absent */
+    bool is_resumed;    /* of an earlier session */
+    bool has_client;    /* `client` is filled in */
+    tw_tls_peer client;
+} tw_tls_info;
+
+/* False: the request came unencrypted. */
+TW_API bool tw_req_tls(const tw_req *req, tw_tls_info *info);
+
 /* Walks all of one kind: the ith name and value; false at the end. */
 typedef enum tw_req_part {
     TW_REQ_HEADERS,
@@ -352,7 +438,8 @@ typedef struct tw_header {
 } tw_header;
 
 /* Answers a plain request. Content-Length, Date and Connection are added.
- * 0, TW_ECLOSED, TW_EINVALID (a bad status, or a header that may not be). */
+ * 0, TW_ECLOSED; TW_EINVALID (a bad status, or a header that may not be) and
+ * TW_ENOMEM leave it unanswered. */
 TW_API int tw_req_respond(tw_req *req, int status, const tw_header *headers,
                           size_t count, const void *body, size_t len);
 
@@ -414,9 +501,10 @@ TW_API int tw_conn_alarm(tw_conn *conn, tw_str name, uint64_t ms);
  * 0, never inside that call. */
 typedef void (*tw_subscribe_cb)(tw_conn *conn, int status, void *arg);
 
-/* Subscribes; `cb` comes when the channel's home confirmed: nothing sequenced
- * after that is missed. TW_EEXISTS (subscribed or under way), TW_ELIMIT,
- * TW_EINVALID (a name of 0 or over 255 bytes), TW_ECLOSED, TW_ENOMEM. */
+/* Subscribes; `cb` comes when the channel's home confirmed and counted it:
+ * nothing sequenced after that is missed. TW_EEXISTS (subscribed or under way),
+ * TW_ELIMIT, TW_EINVALID (a name of 0 or over 255 bytes), TW_ECLOSED,
+ * TW_ENOMEM. */
 TW_API int tw_conn_subscribe(tw_conn *conn, tw_str channel, tw_subscribe_cb cb,
                              void *arg);
 /* Nothing of the channel is queued after this. TW_ENOT_FOUND, TW_ECLOSED. A

@@ -73,6 +73,7 @@ int tw_bench_main(int argc, char **argv) {
         return EXIT_CLEAN;
     }
     const char *wrong = tw__bench_target_parse(&target, options.url);
+    target.deflates = options.deflate;
     wrong = wrong != NULL ? wrong : tw__bench_target_resolve(&target);
     if (wrong != NULL) {
         return refuse("--url: ", wrong);

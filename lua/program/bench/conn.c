@@ -13,6 +13,7 @@
 #include "clock.h"
 #include "conn_parts.h"
 #include "memory.h"
+#include "tls.h"
 
 #define OPEN_LIMIT_NS (20 * TW__BENCH_SECOND)
 
@@ -63,11 +64,12 @@ void tw__bench_conn_await(tw__bench_conn *conn, uint64_t deadline) {
 
 /* Lets go of everything but the place in the group. */
 static void drop(tw__bench_conn *conn) {
-    if (conn->state == TW__BENCH_CONNECTING ||
-        conn->state == TW__BENCH_UPGRADING) {
+    if (conn->state >= TW__BENCH_CONNECTING &&
+        conn->state <= TW__BENCH_UPGRADING) {
         conn->group->_opening--;
     }
     tw__bench_conn_unwait(conn);
+    tw__bench_tls_drop(conn);
     if (conn->fd >= 0) {
         close(conn->fd);
     }
@@ -200,19 +202,13 @@ void tw__bench_conn_pause(tw__bench_conn *conn, bool paused) {
 
 static void start_upgrade(tw__bench_conn *conn) {
     const tw__bench_group *group = conn->group;
-    int error = 0;
-    socklen_t size = sizeof error;
     char request[2048], key[TW__BENCH_KEY_SIZE];
     uint64_t nonce[2] = {tw__bench_loop_random(group->loop),
                          tw__bench_loop_random(group->loop)};
-    getsockopt(conn->fd, SOL_SOCKET, SO_ERROR, &error, &size);
-    if (error != 0) {
-        tw__bench_conn_fail(conn, strerror(error));
-        return;
-    }
     tw__bench_handshake_keys((const uint8_t *)nonce, key, conn->_accept);
     size_t len = tw__bench_handshake_request(
-        request, sizeof request, group->target->host, group->path, key);
+        request, sizeof request, group->target->host, group->path, key,
+        group->target->deflates);
     if (len == 0) {
         tw__bench_conn_fail(conn, "the path is too long");
         return;
@@ -222,13 +218,44 @@ static void start_upgrade(tw__bench_conn *conn) {
     tw__bench_conn_send(conn, (const uint8_t *)request, len);
 }
 
+static void shake(tw__bench_conn *conn) {
+    const char *why = NULL;
+    int wanted = tw__bench_tls_shake(conn, &why);
+    if (wanted < 0) {
+        tw__bench_conn_fail(conn, why);
+    } else if (wanted == 0) {
+        start_upgrade(conn);
+    } else {
+        tw__bench_loop_change(conn->group->loop, conn->fd, &conn->_ready,
+                              (uint32_t)wanted);
+    }
+}
+
+static void on_connected(tw__bench_conn *conn) {
+    int error = 0;
+    socklen_t size = sizeof error;
+    getsockopt(conn->fd, SOL_SOCKET, SO_ERROR, &error, &size);
+    if (error != 0) {
+        tw__bench_conn_fail(conn, strerror(error));
+    } else if (conn->group->target->is_secure) {
+        conn->state = TW__BENCH_SHAKING;
+        shake(conn);
+    } else {
+        start_upgrade(conn);
+    }
+}
+
 static void on_ready(tw__bench_fd *source, uint32_t events) {
     tw__bench_conn *conn = (tw__bench_conn *)source;
     if (conn->fd < 0) {
         return; /* closed by an event of the same turn */
     }
     if (conn->state == TW__BENCH_CONNECTING) {
-        start_upgrade(conn);
+        on_connected(conn);
+        return;
+    }
+    if (conn->state == TW__BENCH_SHAKING) {
+        shake(conn);
         return;
     }
     if ((events & EPOLLOUT) != 0 && conn->_unsent_len > 0) {

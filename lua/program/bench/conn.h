@@ -52,6 +52,7 @@ typedef enum tw__bench_state {
     TW__BENCH_CLOSED,
     TW__BENCH_WAITING, /* to be opened again at its deadline */
     TW__BENCH_CONNECTING,
+    TW__BENCH_SHAKING, /* hands, for wss:// */
     TW__BENCH_UPGRADING,
     TW__BENCH_OPEN,
     TW__BENCH_CLOSING /* our close frame has been written */
@@ -62,7 +63,8 @@ struct tw__bench_conn {
     tw__bench_group *group;
     int fd; /* -1 when there is none */
     uint32_t index;
-    uint8_t state; /* tw__bench_state */
+    struct ssl_st *_tls; /* NULL without */
+    uint8_t state;       /* tw__bench_state */
     bool paused;
     /* The server's close code, 0: none; while connecting, the errno of an
      * attempt that failed at once. */

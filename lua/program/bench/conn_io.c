@@ -8,6 +8,7 @@
 #include "clock.h"
 #include "conn_parts.h"
 #include "memory.h"
+#include "tls.h"
 
 #define CLOSE_LIMIT_NS (5 * TW__BENCH_SECOND)
 
@@ -35,10 +36,13 @@ static void keep_unsent(tw__bench_conn *conn, const uint8_t *data, size_t len) {
 }
 
 /* Sends what it can; a broken connection shows when it is read. */
-static size_t push(int fd, const uint8_t *data, size_t len) {
+static size_t push(tw__bench_conn *conn, const uint8_t *data, size_t len) {
     size_t at = 0;
     while (at < len) {
-        ssize_t sent = send(fd, data + at, len - at, MSG_NOSIGNAL);
+        ssize_t sent =
+            conn->_tls != NULL
+                ? tw__bench_tls_send(conn, data + at, len - at)
+                : send(conn->fd, data + at, len - at, MSG_NOSIGNAL);
         if (sent < 0) {
             return errno == EAGAIN ? at : len;
         }
@@ -49,7 +53,7 @@ static size_t push(int fd, const uint8_t *data, size_t len) {
 
 void tw__bench_conn_send(tw__bench_conn *conn, const uint8_t *data,
                          size_t len) {
-    size_t sent = conn->_unsent_len > 0 ? 0 : push(conn->fd, data, len);
+    size_t sent = conn->_unsent_len > 0 ? 0 : push(conn, data, len);
     if (sent < len) {
         keep_unsent(conn, data + sent, len - sent);
     }
@@ -66,7 +70,7 @@ void tw__bench_conn_flush(tw__bench_conn *conn) {
 }
 
 void tw__bench_conn_send_rest(tw__bench_conn *conn) {
-    size_t sent = push(conn->fd, conn->_unsent, conn->_unsent_len);
+    size_t sent = push(conn, conn->_unsent, conn->_unsent_len);
     conn->_unsent_len -= sent;
     memmove(conn->_unsent, conn->_unsent + sent, conn->_unsent_len);
     if (conn->_unsent_len == 0) {
@@ -104,6 +108,19 @@ typedef struct reading {
     uint64_t now;
 } reading;
 
+/* What cannot be expanded goes on as it is: the payload's check will see. */
+static void on_deflated(const reading *r, int opcode, const uint8_t *data,
+                        size_t len) {
+    tw__bench_loop *loop = r->conn->group->loop;
+    size_t message_len;
+    const uint8_t *message = tw__bench_inflate(
+        &loop->inflater, data, len, loop->max_message, &message_len);
+    opcode &= ~TW__BENCH_DEFLATED;
+    r->conn->group->events->on_message(
+        r->conn, opcode, message != NULL ? message : data,
+        message != NULL ? message_len : len, r->now);
+}
+
 static bool on_frame(void *arg, int opcode, const uint8_t *data, size_t len) {
     const reading *r = arg;
     tw__bench_conn *conn = r->conn;
@@ -112,6 +129,8 @@ static bool on_frame(void *arg, int opcode, const uint8_t *data, size_t len) {
     }
     if (opcode == TW__BENCH_PING && conn->state == TW__BENCH_OPEN) {
         tw__bench_conn_write(conn, TW__BENCH_PONG, data, len);
+    } else if (opcode & TW__BENCH_DEFLATED) {
+        on_deflated(r, opcode, data, len);
     } else if (opcode == TW__BENCH_TEXT || opcode == TW__BENCH_BINARY) {
         conn->group->events->on_message(conn, opcode, data, len, r->now);
     }
@@ -141,8 +160,9 @@ static bool feed(tw__bench_conn *conn, const uint8_t *data, size_t len) {
 /* The answer to the handshake, perhaps with frames behind it. */
 static bool take_answer(tw__bench_conn *conn, const uint8_t *data, size_t len) {
     char why[160];
+    bool deflates = conn->group->target->deflates;
     int head = tw__bench_handshake_check((const char *)data, len, conn->_accept,
-                                         why, sizeof why);
+                                         deflates, why, sizeof why);
     if (head == 0) {
         tw__bench_reader_keep(&conn->_reader, data, len);
         return true;
@@ -152,6 +172,7 @@ static bool take_answer(tw__bench_conn *conn, const uint8_t *data, size_t len) {
         return false;
     }
     conn->state = TW__BENCH_OPEN;
+    conn->_reader.deflates = deflates;
     conn->group->_opening--;
     tw__bench_conn_unwait(conn);
     conn->group->events->on_open(conn);
@@ -167,7 +188,9 @@ void tw__bench_conn_read(tw__bench_conn *conn, size_t limit) {
             tw__bench_reader_resume(&conn->_reader, loop->in, loop->in_cap);
         size_t room = loop->in_cap - kept;
         room = room < limit ? room : limit;
-        ssize_t got = recv(conn->fd, loop->in + kept, room, 0);
+        ssize_t got = conn->_tls != NULL
+                          ? tw__bench_tls_recv(conn, loop->in + kept, room)
+                          : recv(conn->fd, loop->in + kept, room, 0);
         if (got < 0 && (errno == EAGAIN || errno == EINTR)) {
             tw__bench_reader_keep(&conn->_reader, loop->in, kept);
             return;
@@ -182,7 +205,8 @@ void tw__bench_conn_read(tw__bench_conn *conn, size_t limit) {
                         ? take_answer(conn, loop->in, len)
                         : feed(conn, loop->in, len);
         limit -= (size_t)got;
-        if (!fine || conn->fd < 0 || (size_t)got < room || limit == 0) {
+        bool is_last = (size_t)got < room && !tw__bench_tls_has_more(conn);
+        if (!fine || conn->fd < 0 || is_last || limit == 0) {
             return;
         }
     }

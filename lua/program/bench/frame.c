@@ -85,13 +85,18 @@ void tw__bench_reader_keep(tw__bench_reader *reader, const uint8_t *data,
 
 typedef struct frame {
     int opcode;
+    int bit; /* TW__BENCH_DEFLATED or 0 */
     bool fin;
     size_t head; /* bytes of header; 0: not all there yet */
     uint64_t len;
 } frame;
 
-static const char *check_first(const uint8_t *data, const frame *f) {
-    if ((data[0] & 0x70) != 0) {
+static const char *check_first(const uint8_t *data, const frame *f,
+                               bool deflates) {
+    bool is_first =
+        f->opcode == TW__BENCH_TEXT || f->opcode == TW__BENCH_BINARY;
+    int allowed = deflates && is_first ? TW__BENCH_DEFLATED : 0;
+    if ((data[0] & 0x70 & ~allowed) != 0) {
         return "reserved bit set";
     }
     if ((f->opcode > TW__BENCH_BINARY && f->opcode < TW__BENCH_CLOSE) ||
@@ -103,14 +108,16 @@ static const char *check_first(const uint8_t *data, const frame *f) {
 }
 
 /* Reads a header. A frame whose header is incomplete has head 0. */
-static const char *read_header(const uint8_t *data, size_t len, frame *f) {
+static const char *read_header(const uint8_t *data, size_t len, bool deflates,
+                               frame *f) {
     f->head = 0;
     if (len < 2) {
         return NULL;
     }
     f->opcode = data[0] & 0x0f;
     f->fin = (data[0] & FIN) != 0;
-    const char *wrong = check_first(data, f);
+    f->bit = data[0] & TW__BENCH_DEFLATED;
+    const char *wrong = check_first(data, f, deflates);
     if (wrong != NULL) {
         return wrong;
     }
@@ -152,7 +159,7 @@ static const char *check_order(const tw__bench_reader *reader, const frame *f,
 static void add_fragment(tw__bench_reader *reader, const frame *f,
                          const uint8_t *payload) {
     if (f->opcode != 0) {
-        reader->_opcode = (uint8_t)f->opcode;
+        reader->_opcode = (uint8_t)(f->opcode | f->bit);
     }
     if (f->len > 0) {
         reader->_message = tw__bench_realloc(
@@ -167,7 +174,7 @@ static void add_fragment(tw__bench_reader *reader, const frame *f,
 static bool take(tw__bench_reader *reader, const frame *f,
                  const uint8_t *payload, tw__bench_frame_cb cb, void *arg) {
     if (f->opcode >= TW__BENCH_CLOSE || (f->fin && reader->_opcode == 0)) {
-        return cb(arg, f->opcode, payload, (size_t)f->len);
+        return cb(arg, f->opcode | f->bit, payload, (size_t)f->len);
     }
     add_fragment(reader, f, payload);
     if (!f->fin) {
@@ -190,7 +197,8 @@ const char *tw__bench_reader_feed(tw__bench_reader *reader, const uint8_t *data,
     size_t at = 0;
     for (;;) {
         frame f;
-        const char *wrong = read_header(data + at, len - at, &f);
+        const char *wrong =
+            read_header(data + at, len - at, reader->deflates, &f);
         if (wrong == NULL && f.head > 0) {
             wrong = check_order(reader, &f, max);
         }

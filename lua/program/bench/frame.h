@@ -19,6 +19,9 @@
 #define TW__BENCH_PING 9
 #define TW__BENCH_PONG 10
 
+/* In the opcode of a message: it is compressed. */
+#define TW__BENCH_DEFLATED 0x40
+
 #define TW__BENCH_HEADER_MAX 14
 #define TW__BENCH_CONTROL_MAX 125
 
@@ -33,6 +36,7 @@ typedef struct tw__bench_reader {
     uint8_t *_message; /* fragments so far */
     uint32_t _stash_len, _message_len;
     uint8_t _opcode; /* of the fragmented message; 0: none */
+    bool deflates;   /* messages may be compressed */
 } tw__bench_reader;
 
 /* A message or a control frame; `data` is borrowed. False stops the reading:

@@ -20,8 +20,13 @@ void tw__bench_handshake_keys(const uint8_t nonce[TW__BENCH_NONCE_LEN],
     EVP_EncodeBlock((unsigned char *)accept, digest, sizeof digest);
 }
 
+static const char offer[] =
+    "Sec-WebSocket-Extensions: permessage-deflate; "
+    "server_no_context_takeover; client_no_context_takeover\r\n";
+
 size_t tw__bench_handshake_request(char *out, size_t cap, const char *host,
-                                   const char *target, const char *key) {
+                                   const char *target, const char *key,
+                                   bool deflate) {
     int len = snprintf(out, cap,
                        "GET %s HTTP/1.1\r\n"
                        "Host: %s\r\n"
@@ -29,8 +34,8 @@ size_t tw__bench_handshake_request(char *out, size_t cap, const char *host,
                        "Connection: Upgrade\r\n"
                        "Sec-WebSocket-Key: %s\r\n"
                        "Sec-WebSocket-Version: 13\r\n"
-                       "\r\n",
-                       target, host, key);
+                       "%s\r\n",
+                       target, host, key, deflate ? offer : "");
     return len > 0 && (size_t)len < cap ? (size_t)len : 0;
 }
 
@@ -87,10 +92,32 @@ static bool says_upgrade(const char *head, const char *end) {
     return false;
 }
 
+static bool contains(const char *text, size_t len, const char *word) {
+    return memmem(text, len, word, strlen(word)) != NULL;
+}
+
+/* What is sent is not compressed, so all that matters is that no message of the
+ * server's refers to another. */
+static const char *check_extensions(const char *head, const char *end,
+                                    bool deflate) {
+    size_t len = 0;
+    int count;
+    const char *value =
+        find(head, end, "Sec-WebSocket-Extensions", &len, &count);
+    if (!deflate) {
+        return value != NULL ? "an extension that was not offered" : NULL;
+    }
+    bool is_granted = count == 1 &&
+                      contains(value, len, "permessage-deflate") &&
+                      contains(value, len, "server_no_context_takeover");
+    return is_granted ? NULL : "compression was not granted";
+}
+
 static const char *check_headers(const char *head, const char *end,
-                                 const char *accept) {
+                                 const char *accept, bool deflate) {
     size_t len;
     int count;
+    const char *wrong = check_extensions(head, end, deflate);
     if (!has_header(head, end, "Upgrade", "websocket", false)) {
         return "the answer lacks Upgrade: websocket";
     }
@@ -100,8 +127,8 @@ static const char *check_headers(const char *head, const char *end,
     if (!has_header(head, end, "Sec-WebSocket-Accept", accept, true)) {
         return "Sec-WebSocket-Accept is missing or wrong";
     }
-    if (find(head, end, "Sec-WebSocket-Extensions", &len, &count) != NULL) {
-        return "an extension that was not offered";
+    if (wrong != NULL) {
+        return wrong;
     }
     if (find(head, end, "Sec-WebSocket-Protocol", &len, &count) != NULL) {
         return "a subprotocol that was not offered";
@@ -110,7 +137,7 @@ static const char *check_headers(const char *head, const char *end,
 }
 
 int tw__bench_handshake_check(const char *data, size_t len, const char *accept,
-                              char *why, size_t why_size) {
+                              bool deflate, char *why, size_t why_size) {
     const char *end = memmem(data, len, "\r\n\r\n", 4);
     if (end == NULL) {
         if (len < TW__BENCH_HEAD_MAX) {
@@ -126,7 +153,7 @@ int tw__bench_handshake_check(const char *data, size_t len, const char *accept,
     }
     /* A head of one line ends where its line does. */
     const char *head = line_end < end ? line_end + 2 : end;
-    const char *wrong = check_headers(head, end, accept);
+    const char *wrong = check_headers(head, end, accept, deflate);
     if (wrong != NULL) {
         snprintf(why, why_size, "%s", wrong);
         return -1;

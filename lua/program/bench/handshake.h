@@ -1,11 +1,13 @@
 /* handshake.h - the client's side of the opening handshake, RFC 6455 4.1.
  *
- * Pure. No extension and no subprotocol is offered, so none may be answered.
+ * Pure. No subprotocol is offered, and no extension but, when `deflate` says
+ * so, permessage-deflate without context takeover, which must be granted then.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef TW_BENCH_HANDSHAKE_H
 #define TW_BENCH_HANDSHAKE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -21,13 +23,14 @@ void tw__bench_handshake_keys(const uint8_t nonce[TW__BENCH_NONCE_LEN],
 
 /* Writes the request; returns its length, or 0 when it does not fit. */
 size_t tw__bench_handshake_request(char *out, size_t cap, const char *host,
-                                   const char *target, const char *key);
+                                   const char *target, const char *key,
+                                   bool deflate);
 
 /* Looks at the answer so far, from its first byte.
  * Returns 0 when it is not all there; the length of its head when the
  * connection is open (what follows are frames); -1 when it is refused or
  * wrong, and `why`, of `why_size` bytes, says how. */
 int tw__bench_handshake_check(const char *data, size_t len, const char *accept,
-                              char *why, size_t why_size);
+                              bool deflate, char *why, size_t why_size);
 
 #endif

@@ -37,6 +37,7 @@ int tw__bench_loop_init(tw__bench_loop *loop, size_t max_message) {
 }
 
 void tw__bench_loop_deinit(tw__bench_loop *loop) {
+    tw__bench_inflater_deinit(&loop->inflater);
     close(loop->epoll);
     free(loop->in);
     free(loop->out);

@@ -12,6 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "inflate.h"
+
 struct tw__bench_conn;
 
 /* Something with a descriptor; the first member of what it belongs to. */
@@ -28,6 +30,7 @@ typedef struct tw__bench_loop {
     uint8_t *out; /* frames of the connection that is writing */
     size_t out_len, out_cap;
     uint64_t random;
+    tw__bench_inflater inflater;
     uint64_t next_tick;
     /* Connections that wait for something with a deadline. */
     struct tw__bench_conn **waiting;

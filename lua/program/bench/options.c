@@ -19,6 +19,7 @@
 /* A million connections in 64 processes is more than one machine holds. */
 #define CONNECTIONS_MAX 1000000
 #define ROOM_MAX 10000 /* each pair of members has an account */
+#define OVERLAP_MAX 64 /* names of all rooms stand in the request */
 #define SIZE_MAX_BYTES (8 << 20)
 
 typedef enum type { NUMBER, SECONDS, RATE, TEXT, FLAG } type;
@@ -37,7 +38,7 @@ typedef struct spec {
 
 static const spec specs[] = {
     {"url", TEXT, ALL, AT(url), 0, 0, "ws://127.0.0.1:8080/",
-     "where the server is"},
+     "where the server is; of wss:// the certificate is not checked"},
     {"connections", NUMBER, TW__BENCH_ECHO | TW__BENCH_IDLE | TW__BENCH_CHURN,
      AT(connections), 1, CONNECTIONS_MAX, "100", "open at the same time"},
     {"subscribers", NUMBER, TW__BENCH_FANOUT, AT(connections), 1,
@@ -46,6 +47,9 @@ static const spec specs[] = {
      "channels, each with members of its own"},
     {"members", NUMBER, TW__BENCH_ROOMS, AT(members), 2, ROOM_MAX, "10",
      "connections in a room, all of them talking"},
+    {"overlap", FLAG, TW__BENCH_ROOMS, AT(overlap), 0, 0, NULL,
+     "as many connections as rooms: each is in --members of them and talks in "
+     "one; gets ?channel=NAME,NAME,..."},
     {"publishers", NUMBER, TW__BENCH_FANOUT, AT(publishers), 1,
      TW__BENCH_PUBLISHERS_MAX, "1", "connections that publish"},
     {"in-flight", NUMBER, SAYING, AT(in_flight), 1, 65536, "1",
@@ -55,6 +59,8 @@ static const spec specs[] = {
      "publications a second in all, whether they arrive or not"},
     {"size", NUMBER, SAYING, AT(size), TW__BENCH_PAYLOAD_MIN, SIZE_MAX_BYTES,
      "64", "bytes of a message"},
+    {"deflate", FLAG, ALL, AT(deflate), 0, 0, NULL,
+     "ask for compression, and expand what comes compressed"},
     {"binary", FLAG, TW__BENCH_ECHO, AT(binary), 0, 0, NULL,
      "binary messages in place of text"},
     {"seconds", SECONDS, ALL, AT(seconds), 0, 1000000, "5", "to measure"},
@@ -287,13 +293,35 @@ static bool parse_one(tw__bench_options *options, int argc, char **argv,
     return set(options, s, value) || wrong_value(s, value, why, size);
 }
 
+/* Each process has circles of its own (circle.h), and must not have too few
+ * rooms for one. */
+static bool check_overlap(const tw__bench_options *options, char *why,
+                          size_t size) {
+    uint64_t processes = options->processes > 0 ? options->processes : 1;
+    if (options->overlap && options->members > OVERLAP_MAX) {
+        snprintf(why, size, "--overlap allows %d --members", OVERLAP_MAX);
+        return false;
+    }
+    if (options->overlap && options->rooms / processes < options->members) {
+        snprintf(why, size,
+                 "--overlap wants as many --rooms as --members, "
+                 "in each process");
+        return false;
+    }
+    return true;
+}
+
 static bool check_rooms(tw__bench_options *options, char *why, size_t size) {
-    if (options->rooms * options->members > CONNECTIONS_MAX) {
+    uint64_t places = options->rooms * options->members;
+    if (places > CONNECTIONS_MAX) {
         snprintf(why, size, "--rooms times --members is over %d",
                  CONNECTIONS_MAX);
         return false;
     }
-    options->connections = options->rooms * options->members;
+    if (!check_overlap(options, why, size)) {
+        return false;
+    }
+    options->connections = options->overlap ? options->rooms : places;
     options->pub_path = options->sub_path;
     return true;
 }

@@ -32,8 +32,9 @@ typedef struct tw__bench_options {
     uint64_t processes, sources; /* 0: as many as needed */
     uint64_t concurrency;
     double seconds, warmup, drain, settle;
-    double rate; /* publications a second; 0: as fast as they arrive */
-    bool binary, ledger, allow_loss, allow_disconnect, reconnect, json;
+    double rate;  /* publications a second; 0: as fast as they arrive */
+    bool overlap; /* rooms share their members */
+    bool deflate, binary, ledger, allow_loss, allow_disconnect, reconnect, json;
     bool help; /* usage was asked for; nothing else counts */
 } tw__bench_options;
 

@@ -44,7 +44,7 @@ static const char *parse_authority(tw__bench_target *target, const char *text,
         return "the URL names no host";
     }
     memcpy(target->name, name, (size_t)(name_end - name));
-    strcpy(target->port, "80");
+    strcpy(target->port, target->is_secure ? "443" : "80");
     if (rest == end) {
         return NULL;
     }
@@ -54,13 +54,11 @@ static const char *parse_authority(tw__bench_target *target, const char *text,
 
 const char *tw__bench_target_parse(tw__bench_target *target, const char *url) {
     memset(target, 0, sizeof *target);
-    if (strncmp(url, "wss://", 6) == 0) {
-        return "wss:// is not spoken; measure behind the TLS";
+    target->is_secure = strncmp(url, "wss://", 6) == 0;
+    if (!target->is_secure && strncmp(url, "ws://", 5) != 0) {
+        return "the URL does not start with ws:// or wss://";
     }
-    if (strncmp(url, "ws://", 5) != 0) {
-        return "the URL does not start with ws://";
-    }
-    const char *authority = url + 5;
+    const char *authority = url + (target->is_secure ? 6 : 5);
     size_t len = strcspn(authority, "/?#");
     const char *path = authority + len;
     if (len >= sizeof target->host || strlen(path) + 2 > sizeof target->path) {

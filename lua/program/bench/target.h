@@ -1,4 +1,4 @@
-/* target.h - where the server is: a ws:// URL taken apart and resolved.
+/* target.h - where the server is: a ws:// or wss:// URL taken apart and resolved.
  * SPDX-License-Identifier: MIT */
 #ifndef TW_BENCH_TARGET_H
 #define TW_BENCH_TARGET_H
@@ -17,6 +17,8 @@ typedef struct tw__bench_target {
     char port[6];
     struct sockaddr_storage address; /* filled by resolve */
     socklen_t address_len;
+    bool is_secure; /* wss:// */
+    bool deflates;  /* its connections ask for compression */
     bool is_loopback; /* in 127.0.0.0/8: sources can be chosen freely */
 } tw__bench_target;
 

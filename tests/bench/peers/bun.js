@@ -1,5 +1,6 @@
 /* bun.js - the peer app on Bun's WebSocket server, which is uWebSockets:
- * /echo, /sub, /pub and /room, with the server's own publish.
+ * /echo, /sub, /pub and /room, with the server's own publish. ?channel= names
+ * a channel, or several for /room, which talks in the first.
  *
  *   bun bun.js PORT
  *
@@ -23,7 +24,9 @@ const apps = {
   },
   "/room": {
     open(ws) {
-      ws.subscribe(ws.data.channel);
+      const names = ws.data.channel.split(",");
+      names.forEach((name) => ws.subscribe(name));
+      ws.data.channel = names[0];
     },
     message(ws, message) {
       ws.publish(ws.data.channel, message); // to all but itself

@@ -1,4 +1,5 @@
-/* The peer app on libwebsockets: /echo, /sub, /pub and /room.
+/* The peer app on libwebsockets: /echo, /sub, /pub and /room. ?channel= names a
+ * channel, or several for /room, which talks in the first.
  *
  *   lws PORT
  *
@@ -17,6 +18,7 @@
 #define MESSAGE_MAX (1 << 20)
 #define QUEUE_MAX 65536
 #define NAME_SIZE 64
+#define NAMES_SIZE 2048
 #define BUCKETS 65536
 
 typedef struct message {
@@ -30,18 +32,24 @@ typedef enum kind { ECHO, SUB, PUB, ROOM } kind;
 typedef struct session {
     struct lws *wsi;
     kind kind;
-    struct channel *channel;
-    struct session *next; /* in the channel */
-    struct session **link;
+    struct channel *channel; /* where it talks */
+    struct member *members;
+    size_t members_len;
     message **queue; /* a ring of `cap`, a power of two */
     size_t head, len, cap;
     message *in; /* what has come of a message so far */
     size_t in_cap;
 } session;
 
+/* A session's place in a channel. */
+typedef struct member {
+    session *session;
+    struct member *next, **link;
+} member;
+
 typedef struct channel {
     char name[NAME_SIZE];
-    session *members;
+    member *members;
     struct channel *next;
 } channel;
 
@@ -100,9 +108,9 @@ static void enqueue(session *s, message *m) {
 }
 
 static void publish(channel *c, message *m, const session *except) {
-    for (session *s = c->members; s != NULL; s = s->next) {
-        if (s != except) {
-            enqueue(s, m);
+    for (member *at = c->members; at != NULL; at = at->next) {
+        if (at->session != except) {
+            enqueue(at->session, m);
         }
     }
 }
@@ -167,9 +175,39 @@ static int take(session *s, const void *data, size_t len) {
     return 0;
 }
 
+static void join(member *m, session *s, channel *c) {
+    m->session = s;
+    m->next = c->members;
+    m->link = &c->members;
+    c->members = m;
+    if (m->next != NULL) {
+        m->next->link = &m->next;
+    }
+}
+
+/* Cuts the names at their commas. */
+static int join_all(session *s, char *names) {
+    size_t count = 1, i = 0;
+    for (const char *at = names; *at != 0; at++) {
+        count += *at == ',';
+    }
+    s->members = calloc(count, sizeof *s->members);
+    for (char *name = strtok(names, ","); name != NULL;
+         name = strtok(NULL, ",")) {
+        channel *c = channel_of(name);
+        if (s->members == NULL || c == NULL) {
+            return -1;
+        }
+        s->channel = i == 0 ? c : s->channel;
+        join(&s->members[i++], s, c);
+        s->members_len = i;
+    }
+    return 0;
+}
+
 static int open_session(session *s, struct lws *wsi) {
     static const char *const paths[] = {"/echo", "/sub", "/pub", "/room"};
-    char path[32], arg[NAME_SIZE];
+    char path[32], arg[NAMES_SIZE];
     memset(s, 0, sizeof *s);
     s->wsi = wsi;
     if (lws_hdr_copy(wsi, path, sizeof path, WSI_TOKEN_GET_URI) <= 0) {
@@ -182,28 +220,25 @@ static int open_session(session *s, struct lws *wsi) {
         }
     }
     const char *name = lws_get_urlarg_by_name(wsi, "channel=", arg, sizeof arg);
-    s->channel = channel_of(name != NULL ? name : "bench");
-    if (s->channel == NULL) {
-        return -1;
+    if (name == NULL) {
+        name = strcpy(arg, "bench");
     }
     if (s->kind == SUB || s->kind == ROOM) {
-        s->next = s->channel->members;
-        s->link = &s->channel->members;
-        *s->link = s;
-        if (s->next != NULL) {
-            s->next->link = &s->next;
-        }
+        return join_all(s, arg + (name - arg));
     }
-    return 0;
+    s->channel = channel_of(name);
+    return s->channel != NULL ? 0 : -1;
 }
 
 static void close_session(session *s) {
-    if (s->link != NULL) {
-        *s->link = s->next;
-        if (s->next != NULL) {
-            s->next->link = s->link;
+    for (size_t i = 0; i < s->members_len; i++) {
+        member *m = &s->members[i];
+        *m->link = m->next;
+        if (m->next != NULL) {
+            m->next->link = m->link;
         }
     }
+    free(s->members);
     for (; s->len > 0; s->len--) {
         unref(s->queue[s->head]);
         s->head = (s->head + 1) & (s->cap - 1);

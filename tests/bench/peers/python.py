@@ -3,6 +3,8 @@
 
     python.py PORT
 
+?channel= names a channel, or several for /room, which talks in the first.
+
 SPDX-License-Identifier: MIT
 """
 import asyncio
@@ -45,12 +47,15 @@ async def pub(socket, channel):
 
 
 async def room(socket, channel):
-    subscribe(socket, channel)
+    names = channel.split(",")
+    for name in names:
+        subscribe(socket, name)
     try:
         async for message in socket:
-            websockets.broadcast(channels[channel] - {socket}, message)
+            websockets.broadcast(channels[names[0]] - {socket}, message)
     finally:
-        unsubscribe(socket, channel)
+        for name in names:
+            unsubscribe(socket, name)
 
 
 APPS = {"/echo": echo, "/sub": sub, "/pub": pub, "/room": room}

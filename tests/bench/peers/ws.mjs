@@ -1,5 +1,6 @@
 /* ws.mjs - the peer app on ws, Node's usual WebSocket server: /echo, /sub,
- * /pub and /room.
+ * /pub and /room. ?channel= names a channel, or several for /room, which talks
+ * in the first.
  *
  *   node ws.mjs PORT      with ws in node_modules of the current folder
  *
@@ -47,8 +48,9 @@ const apps = {
     socket.on("message", (data, binary) => publish(channel, data, binary));
   },
   "/room"(socket, channel) {
-    subscribe(socket, channel);
-    socket.on("message", (data, binary) => publish(channel, data, binary, socket));
+    const names = channel.split(",");
+    names.forEach((name) => subscribe(socket, name));
+    socket.on("message", (data, binary) => publish(names[0], data, binary, socket));
   },
 };
 

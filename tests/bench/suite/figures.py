@@ -1,31 +1,17 @@
 """From runs to figures: medians, and ratios within a round.
 
-The records are what compare.py keeps in its file: one for each run, with the
-generator's report or the reason why there is none.
+The file has a line for each run, with its figures (see digest.py) or the
+reason why there are none.
 
 SPDX-License-Identifier: MIT
 """
 import json
 from statistics import median
 
+from .digest import trouble_of
 
-def cpu(report):
-    """Server CPU in microseconds per message; None when unknown."""
-    return report.get("server", {}).get("cpu_us_per_message")
-
-
-def rate(report):
-    return report["messages_per_second"]
-
-
-def memory(report):
-    """User memory of the server in bytes per connection."""
-    return report.get("server", {}).get("private_bytes_per_connection_held")
-
-
-def latency_ms(point):
-    """A reader of a percentile: "p50", "p99", "p99_9", "max"."""
-    return lambda report: report["latency_us"][point] / 1000
+FLOORS = ("floor-merge", "floor-single")
+BUN, OURS = "bun", "tidewire"
 
 
 class Figures:
@@ -34,78 +20,117 @@ class Figures:
     def __init__(self, machine=None, settings=None):
         self.machine = machine or {}
         self.settings = settings or {}
-        self.versions = {}  # by peer's name
-        self.titles = {}
+        self.titles = {}  # by peer's name, in the order of the tables
+        self.versions = {}
         self.skipped = {}  # by peer's name: why
-        self.runs = []  # {"work", "peer", "round", "report" or "failed"}
+        self.runs = []  # {"work", "peer", "round", "figures" or "failed"}
+        self._at = {}  # by (work, peer): its runs
 
     @classmethod
     def load(cls, path):
         figures = cls()
-        figures.__dict__.update(json.loads(path.read_text()))
+        kept = json.loads(path.read_text())
+        runs = kept.pop("runs")
+        figures.__dict__.update(kept)
+        for run in runs:
+            figures._keep(run)
         return figures
+
+    def text(self):
+        """As it is kept in a file: a line for each run."""
+        head = {
+            name: value
+            for name, value in self.__dict__.items()
+            if name != "runs" and not name.startswith("_")
+        }
+        lines = ",\n".join(json.dumps(run, ensure_ascii=False) for run in self.runs)
+        start = json.dumps(head, indent=1, ensure_ascii=False)[:-2]
+        return f'{start},\n "runs": [\n{lines}\n ]\n}}\n'
 
     def save(self, path):
         path.parent.mkdir(parents=True, exist_ok=True)
         part = path.with_suffix(".part")
-        part.write_text(json.dumps(self.__dict__, indent=1) + "\n")
+        part.write_text(self.text())
         part.replace(path)
 
-    def has(self, work, peer, number):
-        return any(
-            (run["work"], run["peer"], run["round"]) == (work, peer, number)
-            for run in self.runs
-        )
+    def _keep(self, run):
+        self.runs.append(run)
+        self._at.setdefault((run["work"], run["peer"]), []).append(run)
 
     def add(self, work, peer, number, **outcome):
-        self.runs.append({"work": work, "peer": peer, "round": number, **outcome})
+        self._keep({"work": work, "peer": peer, "round": number, **outcome})
 
     def of(self, work, peer):
         """The runs of one peer at one work."""
-        return [r for r in self.runs if r["work"] == work and r["peer"] == peer]
+        return self._at.get((work, peer), [])
 
-    def by_round(self, work, peer, read):
-        """What `read` finds in the reports, by round."""
-        values = {}
-        for run in self.of(work, peer):
-            value = read(run["report"]) if "report" in run else None
-            if value is not None:
-                values[run["round"]] = value
-        return values
+    def has(self, work, peer, number):
+        return any(run["round"] == number for run in self.of(work, peer))
 
-    def median(self, work, peer, read):
+    def by_round(self, work, peer, name):
+        """One figure of each round that has it."""
+        return {
+            run["round"]: run["figures"][name]
+            for run in self.of(work, peer)
+            if name in run.get("figures", {})
+        }
+
+    def median(self, work, peer, name):
         """The median over the rounds; None when there is nothing."""
-        values = self.by_round(work, peer, read).values()
+        values = self.by_round(work, peer, name).values()
         return median(values) if values else None
 
-    def ratio(self, work, peer, base, read):
-        """The median of the rounds' ratios to `base`, which ran in the same
-        round; None when there is no round of both."""
-        mine, theirs = (self.by_round(work, p, read) for p in (peer, base))
-        ratios = [mine[n] / theirs[n] for n in mine if theirs.get(n, 0) > 0]
-        return median(ratios) if ratios else None
+    def ratios(self, work, peer, base, name="cpu"):
+        """`peer` to `base` in each round that has both."""
+        mine, theirs = (self.by_round(work, p, name) for p in (peer, base))
+        return [mine[n] / theirs[n] for n in mine if theirs.get(n, 0) > 0]
 
-    def is_bottleneck(self, work, peer):
+    def ratio(self, work, peer, base, name="cpu"):
+        """The median of the ratios; None when there are none."""
+        found = self.ratios(work, peer, base, name) if base else []
+        return median(found) if found else None
+
+    def floor(self, work, name="cpu"):
+        """The better one of the floors at this work; None without any."""
+        costs = {peer: self.median(work, peer, name) for peer in FLOORS}
+        known = [peer for peer in FLOORS if costs[peer]]
+        return min(known, key=costs.get) if known else None
+
+    def link_costs(self, work, one, two):
+        """What a message between workers costs, in µs, by round: how much more
+        a publication takes with two workers, divided by the records it was in
+        on the link."""
+        cost = {}
+        for peer in (one, two):
+            cpu, share = (self.by_round(work, peer, n) for n in ("cpu", "fan"))
+            cost[peer] = {n: cpu[n] * share[n] for n in cpu if n in share}
+        records = self.by_round(work, two, "link_records")
+        return [
+            (cost[two][n] - cost[one][n]) / records[n]
+            for n in cost[two]
+            if n in cost[one] and records.get(n, 0) > 0
+        ]
+
+    def is_at_limit(self, work, peer):
         """Whether the generator was, in most of the runs."""
-        flags = self.by_round(
-            work, peer, lambda r: int(r["generator_was_bottleneck"])
-        ).values()
-        return bool(flags) and median(flags) > 0.5
+        runs = [run for run in self.of(work, peer) if "figures" in run]
+        limits = sum(run["figures"].get("limit", 0) for run in runs)
+        return limits * 2 > len(runs)
 
     def works(self):
         """The names of works that have runs."""
-        return {run["work"] for run in self.runs}
+        return {work for work, _ in self._at}
 
     def peers(self):
         """The names of peers that have runs, in the order of the titles."""
-        found = {run["peer"] for run in self.runs}
+        found = {peer for _, peer in self._at}
         return [peer for peer in self.titles if peer in found]
 
     def troubles(self):
         """What was not complete or could not be run: (work, peer, text)."""
         found = {}
         for run in self.runs:
-            text = run.get("failed") or trouble_of(run["report"])
+            text = trouble_of(run)
             if text:
                 key = (run["work"], run["peer"])
                 count, _ = found.get(key, (0, ""))
@@ -115,21 +140,12 @@ class Figures:
             for key, (count, text) in found.items()
         ]
 
-    def deliveries(self):
-        """How many messages were intended and received, over all runs."""
-        ledgers = [run["report"]["ledger"] for run in self.runs if "report" in run]
-        return (
-            sum(ledger["intended"] for ledger in ledgers),
-            sum(ledger["received"] for ledger in ledgers),
-        )
+    def deliveries(self, peer):
+        """How many messages were intended and received in its runs."""
+        kept = [r["figures"] for r in self.runs if r["peer"] == peer and "figures" in r]
+        return sum(f["intended"] for f in kept), sum(f["received"] for f in kept)
 
-
-def trouble_of(report):
-    """Why a run was not clean, in a few words; "" when it was."""
-    if report["clean"]:
-        return ""
-    ledger = report["ledger"]
-    counts = {key: ledger[key] for key in ("lost", "doubled", "disordered", "damaged")}
-    counts["connections lost"] = report["disconnects"] + report["publisher_disconnects"]
-    counts["not opened"] = report["failed"]
-    return ", ".join(f"{count:,} {what}" for what, count in counts.items() if count)
+    def took(self, work, peer):
+        """The seconds that a run took; None when there was none."""
+        times = [run["took"] for run in self.of(work, peer) if "took" in run]
+        return median(times) if times else None

@@ -41,7 +41,7 @@ def describe():
         "cpu": cpu_model(),
         "cores": os.cpu_count(),
         "memory_gib": memory_gib(),
-        "kernel": platform.release(),
+        "kernel": platform.release().partition("-")[0],  # without who built it
         "system": system(),
         "congestion_control": congestion_control(),
         "descriptors": FDS,

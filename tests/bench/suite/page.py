@@ -1,30 +1,16 @@
-"""The figures as Markdown, and where they go: between the markers of a page.
+"""The figures as Markdown: what stands between the markers of the page.
 
 SPDX-License-Identifier: MIT
 """
-from . import figures as read
+from statistics import median
+
+from .aims import aims_table
+from .figures import BUN, FLOORS, OURS
+from .table import number, spread, table
 from .work import everything
 
-OPENED, CLOSED = "<!-- figures -->", "<!-- /figures -->"
-FLOOR, BUN, OURS = "floor-merge", "bun", "tidewire"
-
-STEADY = ("steady-1000", "steady-100", "steady-100-batch")
-
-
-def number(value):
-    """Three digits that count."""
-    if value is None:
-        return ""
-    if value >= 100:
-        return f"{value:,.0f}"
-    return f"{value:.3g}" if value >= 1 else f"{value:.2f}"
-
-
-def table(head, rows, texts=1):
-    """A Markdown table; all but the first `texts` columns are numbers."""
-    rule = ["---"] * texts + ["---:"] * (len(head) - texts)
-    lines = [head, rule, *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+POINTS = (("p50", "p50"), ("p99", "p99"), ("p99_9", "p99.9"))
+LOADED = ("echo", "fanout", "steady", "rooms", "churn")
 
 
 class Page:
@@ -42,26 +28,27 @@ class Page:
     def of_group(self, *groups):
         return [work for work in self.works if work.group in groups]
 
-    def cell(self, work, peer, value, with_ratio=False):
+    def cell(self, work, peer, name, with_ratio=False):
         """A median, with its ratio to the floor and a mark when the generator
         was the limit."""
-        median = self.figures.median(work, peer, value)
-        if median is None:
+        value = self.figures.median(work, peer, name)
+        if value is None:
             return ""
-        out = number(median)
-        ratio = self.figures.ratio(work, peer, FLOOR, value)
-        if with_ratio and ratio is not None and not peer.startswith("floor"):
+        out = number(value)
+        ratio = self.figures.ratio(work, peer, self.figures.floor(work, name), name)
+        if with_ratio and ratio is not None and peer not in FLOORS:
             out += f" ({ratio:.2f})"
-        if value is read.rate and self.figures.is_bottleneck(work, peer):
+        if name == "rate" and self.figures.is_at_limit(work, peer):
             out += " †"
         return out
 
-    def matrix(self, works, value, with_ratio=False):
+    def matrix(self, works, name, with_ratio=False):
         rows = [
-            [work.title, *(self.cell(work.name, p, value, with_ratio) for p in self.peers)]
+            [work.title, *(self.cell(work.name, p, name, with_ratio) for p in self.peers)]
             for work in works
         ]
-        return table(["", *self.titles()], [row for row in rows if any(row[1:])])
+        rows = [row for row in rows if any(row[1:])]
+        return table(["", *self.titles()], rows) if rows else ""
 
     def machine(self):
         machine, settings = self.figures.machine, self.figures.settings
@@ -70,83 +57,110 @@ class Page:
             for peer, version in self.figures.versions.items()
             if version and peer in self.peers
         )
+        rounds = settings["rounds"]
         return (
             f"Measured on {machine['date']}: {machine['cpu']}, {machine['cores']} "
             f"cores, {machine['memory_gib']} GiB, Linux {machine['kernel']}, "
             f"{machine['system']}, TCP {machine['congestion_control']}. "
             f"{versions}.\n\n"
             f"Server pinned to core {settings['server_core']}, generator to core "
-            f"{settings['generator_core']}; {settings['rounds']} rounds, all servers "
-            f"in each, {settings['seconds']:g} s measured after {settings['warmup']:g} s "
-            "of the same load, a fresh server for every run. Medians; ratios are "
-            "taken within a round."
+            f"{settings['generator_core']}; {rounds} round{'s' if rounds > 1 else ''}, "
+            f"all servers in each; {settings['seconds']:g} s measured (up to three "
+            f"times that where a burst takes long) after {settings['warmup']:g} s of "
+            "the same load; a fresh server for every run. Medians; ratios are taken "
+            "within a round; in brackets behind an aim the smallest and the largest "
+            "round."
         )
 
-    def against(self):
-        """Ours, and its ratios."""
+    def ours(self):
+        """Every work of ours: costs, ratios, percentiles."""
         rows = []
-        for work in self.of_group("echo", "fanout", "steady", "rooms", "churn"):
-            value = self.figures.median(work.name, OURS, read.cpu)
-            ratios = [
-                self.figures.ratio(work.name, OURS, base, read.cpu)
-                for base in (FLOOR, BUN)
-            ]
-            if value is not None and any(ratios):
-                cells = [f"{ratio:.2f}" if ratio else "" for ratio in ratios]
-                rows.append([work.title, work.unit, number(value), *cells])
-        head = ["", "per", "Tidewire, µs", "× floor", "× uWebSockets"]
+        for work in self.of_group(*LOADED):
+            value = self.figures.median(work.name, OURS, "cpu")
+            if value is None:
+                continue
+            bases = (self.figures.floor(work.name), BUN)
+            ratios = [self.figures.ratio(work.name, OURS, base) for base in bases]
+            points = [self.figures.median(work.name, OURS, p) for p, _ in POINTS]
+            rows.append(
+                [
+                    work.title,
+                    work.unit,
+                    number(value),
+                    *(f"{ratio:.2f}" if ratio else "" for ratio in ratios),
+                    self.cell(work.name, OURS, "rate"),
+                    *map(number, points),
+                ]
+            )
+        head = ["", "per", "CPU, µs", "× floor", "× uWebSockets", "a second"]
+        head += [f"{title}, ms" for _, title in POINTS]
         return table(head, rows, texts=2) if rows else ""
 
+    def loaded(self):
+        """Percentiles of all where the next burst waits for the last one."""
+        rows = []
+        for work in self.of_group("echo", "fanout", "rooms"):
+            cells = []
+            for peer in self.peers:
+                values = [self.figures.median(work.name, peer, p) for p, _ in POINTS]
+                known = values[0] is not None
+                cells.append(" / ".join(map(number, values)) if known else "")
+            rows.append([work.title, *cells])
+        rows = [row for row in rows if any(row[1:])]
+        return table(["", *self.titles()], rows) if rows else ""
+
     def latency(self):
-        points = (("p50", "p50"), ("p99", "p99"), ("p99_9", "p99.9"), ("max", "max"))
         rows = []
         for work in self.of_group("steady"):
             for peer in self.peers:
-                values = [
-                    self.figures.median(work.name, peer, read.latency_ms(point))
-                    for point, _ in points
-                ]
+                names = [point for point, _ in POINTS] + ["max", "cpu"]
+                values = [self.figures.median(work.name, peer, n) for n in names]
                 if values[0] is not None:
                     title = self.figures.titles[peer]
-                    cpu = self.figures.median(work.name, peer, read.cpu)
-                    cells = [number(v) for v in (*values, cpu)]
-                    rows.append([work.title, title, *cells])
-        head = ["", "", *(f"{title}, ms" for _, title in points), "CPU µs"]
+                    rows.append([work.title, title, *map(number, values)])
+        head = ["", "", *(f"{title}, ms" for _, title in POINTS), "max, ms", "CPU, µs"]
         return table(head, rows, texts=2) if rows else ""
 
     def link(self):
-        """What a second worker costs: all of it, per publication."""
-        (one, two) = (
-            self.figures.median("workers", peer, read.cpu)
-            for peer in (OURS, "tidewire-2")
-        )
-        if one is None or two is None:
+        """What the second worker costs."""
+        costs = self.figures.link_costs("workers", OURS, "tidewire-2")
+        if not costs:
             return ""
         work = next(work for work in self.works if work.name == "workers")
-        subscribers = work.connections - 4
+        per = {
+            peer: self.figures.median(work.name, peer, "cpu") * work.fan
+            for peer in (OURS, "tidewire-2")
+        }
+        records = self.figures.median(work.name, "tidewire-2", "link_records")
         return (
-            f"{work.title[0].upper()}{work.title[1:]}: {number(one)} µs per delivery "
-            f"with one worker, {number(two)} µs with two on the same core, where half "
-            "of the subscribers hang on another worker than the channel's home. That "
-            f"is {number((two - one) * subscribers)} µs more per publication."
+            f"{work.title[0].upper()}{work.title[1:]}: {number(per[OURS])} µs per "
+            f"publication with one worker, {number(per['tidewire-2'])} µs with two "
+            f"on the same core. A publication crosses the link {number(records)} "
+            "times then: to the channel's home, when its publisher is elsewhere, "
+            "and from there to the other worker's subscribers. The difference is "
+            f"{number(median(costs))} µs{spread(costs)} for each message on the link, "
+            "waking the other process, reading it there and the second worker's own "
+            "sends included."
         )
 
     def reload(self):
         rows = []
         for work in self.of_group("reload"):
-            readers = [read.latency_ms(p) for p in ("p50", "p99", "p99_9", "max")]
-            readers.append(lambda report: report.get("reload_ms"))
-            values = [self.figures.median(work.name, OURS, r) for r in readers]
+            names = [point for point, _ in POINTS] + ["max", "reload"]
+            values = [self.figures.median(work.name, OURS, name) for name in names]
             rows.append([work.title, *map(number, values)])
-        head = ["", "p50, ms", "p99, ms", "p99.9, ms", "max, ms", "reload, ms"]
+        head = ["", *(f"{title}, ms" for _, title in POINTS), "max, ms", "reload, ms"]
         return table(head, rows) if rows else ""
 
     def completeness(self):
-        intended, received = self.figures.deliveries()
-        out = f"{received:,} of {intended:,} messages arrived, all runs together."
+        intended, received = self.figures.deliveries(OURS)
+        out = (
+            f"Tidewire: {received:,} of {intended:,} messages arrived, all runs "
+            "together."
+        )
         troubles = self.figures.troubles()
         if not troubles:
-            return out + " No run lost, doubled, disordered or damaged any."
+            return out + " No run of any server lost, doubled, disordered or damaged any."
         titles = {work.name: work.title for work in self.works}
         lines = [
             f"* {self.figures.titles[peer]}, {titles.get(work, work)}: {text}"
@@ -160,27 +174,23 @@ class Page:
             for peer, why in self.figures.skipped.items()
         )
 
-    def cpu(self):
-        works = [w for w in self.works if w.group not in ("workers", "reload", "idle")]
-        return self.matrix(works, read.cpu, with_ratio=True)
-
-    def throughput(self):
-        return self.matrix(self.of_group("echo", "fanout", "rooms", "churn"), read.rate)
-
     def markdown(self, pictures):
-        """All of it; `pictures` are those that exist, by group."""
+        """All of it; `pictures` are the names of those that exist, by
+        group."""
         sections = [
             ("", self.machine(), None),
             ("", self.skipped(), None),
-            ("Against the floor and uWebSockets", self.against(), None),
-            ("Server CPU, µs per message (ratio to the floor)", self.cpu(), "cpu"),
-            ("Messages per second", self.throughput(), None),
-            ("Latency at a steady rate", self.latency(), "latency"),
+            ("Aims", aims_table(self.figures), None),
+            ("Tidewire, work by work", self.ours(), None),
+            (CPU, self.matrix(self.of_group(*LOADED), "cpu", with_ratio=True), "cpu"),
             (
-                "User memory, bytes per idle subscriber",
-                self.matrix(self.of_group("idle"), read.memory),
-                "memory",
+                RATE,
+                self.matrix(self.of_group("echo", "fanout", "rooms", "churn"), "rate"),
+                None,
             ),
+            (LATENCY, self.latency(), "latency"),
+            (LOADED_LATENCY, self.loaded(), None),
+            (MEMORY, self.matrix(self.of_group("idle"), "memory"), "memory"),
             ("Two workers", self.link(), None),
             ("A reload in the middle", self.reload(), None),
             ("Completeness", self.completeness(), None),
@@ -189,52 +199,25 @@ class Page:
         for title, body, picture in sections:
             if body:
                 parts += [f"### {title}"] if title else []
-                parts += [
-                    f"![{title}]({file})" for file in pictures.get(picture, [])
-                ]
+                parts += [f"![{title}]({name})" for name in pictures.get(picture, [])]
                 parts.append(body)
                 parts += [NOTES[title]] if title in NOTES else []
         return "\n\n".join(parts)
 
-    def readme(self):
-        """The small table."""
-        peers = [OURS, FLOOR, BUN, "gorilla", "nchan"]
-        works = [
-            ("echo-1-text", "echo, 1 in flight", read.cpu, "µs"),
-            ("echo-16-text", "echo, 16 in flight", read.cpu, "µs"),
-            ("fanout-1000-64-16", "fan-out to 1,000, bursts of 16", read.cpu, "µs"),
-            ("fanout-10000-64-16", "fan-out to 10,000, bursts of 16", read.cpu, "µs"),
-            ("idle", "memory of an idle subscriber", read.memory, "B"),
-        ]
-        head = ["", "Tidewire", "floor", "uWebSockets in Bun", "gorilla", "Nchan"]
-        rows = []
-        for name, title, value, unit in works:
-            medians = [self.figures.median(name, peer, value) for peer in peers]
-            cells = [f"{number(m)} {unit}" if m is not None else "–" for m in medians]
-            rows.append([title, *cells])
-        return table(head, rows)
 
+CPU = "Server CPU, µs per message (ratio to the floor)"
+RATE = "Messages per second"
+LATENCY = "Latency at a steady rate"
+LOADED_LATENCY = "Latency under full load, ms: p50 / p99 / p99.9"
+MEMORY = "User memory, bytes per idle subscriber"
 
 NOTES = {
-    "Server CPU, µs per message (ratio to the floor)": "The floor is the gathering "
-    "one: one send per socket and turn. It knows no rooms. Nchan has neither echo nor "
-    "a way to leave out the sender.",
-    "Messages per second": "† the generator was the limit, not the server. Nchan "
-    "leaves Nagle's algorithm on: its bursts of larger messages wait for "
-    "acknowledgements.",
-    "Latency at a steady rate": "From the moment a message was due to its arrival "
-    "at each of the subscribers.",
+    CPU: "The ratio is to the cheaper one of the two floors. Nchan has neither echo "
+    "nor a way to leave out the sender. Works which ws and python3-websockets lack "
+    "are left out for time.",
+    RATE: "† the generator was the limit, not the server. Nchan leaves Nagle's "
+    "algorithm on: its bursts of larger messages wait for acknowledgements.",
+    LATENCY: "From the moment a message was due to its arrival at each of the "
+    "subscribers.",
+    LOADED_LATENCY: "How long a burst takes to arrive everywhere, no more.",
 }
-
-
-def put(path, body, fresh=""):
-    """Replaces what stands between the markers of `path`; a page that is not
-    there is made of `fresh` with its markers. False when it has none."""
-    page = path.read_text() if path.exists() else fresh
-    head, opened, rest = page.partition(OPENED)
-    _, closed, tail = rest.partition(CLOSED)
-    if not opened or not closed:
-        return False
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(f"{head}{OPENED}\n\n{body}\n\n{CLOSED}{tail}")
-    return True

@@ -11,6 +11,7 @@ import resource
 import shutil
 import string
 import subprocess
+from dataclasses import dataclass
 from pathlib import Path
 
 from .places import BENCH, BUILD, PEERS, SOURCE
@@ -74,12 +75,25 @@ def compile_c(target, sources, libraries):
         raise Missing(f"{target.name} does not compile: {done.stderr[:200]}")
 
 
+@dataclass(frozen=True)
+class Start:
+    """How a server is to be started. What a peer cannot do it ignores."""
+
+    port: int
+    folder: Path  # the run's own
+    admin: str = "off"  # address of Tidewire's
+    hold_us: int = 0  # how long the floor holds publications
+
+
 class Peer:
     """`name` is for the command line and files, `title` for people."""
 
     name = title = ""
     modes = ALL
     packages = ()  # Debian's
+    is_from_npm = False
+    start_s = 0.2  # until it listens, and to stop it; rough
+    open_us = 90  # to open a connection, both ends; rough
 
     def prepare(self):
         """Builds what must be built. Raises Missing."""
@@ -87,8 +101,8 @@ class Peer:
     def version(self):
         return ""
 
-    def command(self, port, folder):
-        """argv to serve at `port`; `folder` is the run's own."""
+    def command(self, start):
+        """argv to serve."""
         raise NotImplementedError
 
     def environment(self):
@@ -115,22 +129,23 @@ class Tidewire(Peer):
         dirty = output(
             "git", "-C", str(SOURCE), "status", "--porcelain", "core", "lua"
         )
-        commit = commit if commit and " " not in commit else ""
-        return " ".join(version + [commit + ("+" if dirty else "")]).strip()
+        if not commit or " " in commit:
+            return " ".join(version)  # these are not a repository's files
+        return " ".join([*version, commit + ("+" if dirty else "")])
 
-    def command(self, port, folder):
+    def command(self, start):
         return [
             self.program,
             "run",
             SOURCE / "examples" / "bench" / "app.lua",
             "--listen",
-            f"127.0.0.1:{port}",
+            f"127.0.0.1:{start.port}",
             "--admin",
-            "off",
+            start.admin,
             "--workers",
             str(self.workers),
             "--runtime-dir",
-            folder / "runtime",
+            start.folder / "runtime",
             "--log-level",
             "warn",
         ]
@@ -139,23 +154,23 @@ class Tidewire(Peer):
 class Floor(Peer):
     """A bare epoll program; `way` is how it sends."""
 
-    modes = ALL - {"rooms"}
-
     def __init__(self, way, title):
         self.way, self.title = way, title
         self.name = f"floor-{way}"
         self.program = BUILD / f"floor_{way}"
 
     def prepare(self):
-        sources = [BENCH / f"floor_{self.way}.c", BENCH / "floor.c"]
-        compile_c(self.program, sources, ["-lcrypto"])
+        names = (f"floor_{self.way}.c", "floor.c", "floor_channel.c")
+        compile_c(self.program, [BENCH / name for name in names], ["-lcrypto"])
 
-    def command(self, port, folder):
-        return [self.program, str(port)]
+    def command(self, start):
+        return [self.program, str(start.port), str(start.hold_us)]
 
 
 class Bun(Peer):
     name, title = "bun", "uWebSockets in Bun"
+    is_from_npm = True
+    packages = ("npm",)
 
     def program(self):
         """The platform's own package: it needs no script to be installed."""
@@ -173,13 +188,15 @@ class Bun(Peer):
     def version(self):
         return f"Bun {output(self.program(), '--version')}"
 
-    def command(self, port, folder):
-        return [self.program(), PEERS / "bun.js", str(port)]
+    def command(self, start):
+        return [self.program(), PEERS / "bun.js", str(start.port)]
 
 
 class Ws(Peer):
     name, title = "ws", "ws on Node"
+    is_from_npm = True
     packages = ("nodejs", "npm")
+    start_s, open_us = 0.4, 250
     module = BUILD / "node_modules" / "ws" / "package.json"
 
     def prepare(self):
@@ -192,10 +209,10 @@ class Ws(Peer):
         version = output("node", "-e", script).split()
         return f"ws {version[0]}, Node {version[1]}" if len(version) == 2 else ""
 
-    def command(self, port, folder):
+    def command(self, start):
         # From the folder where npm has put the package.
-        start = 'cd "$0" && exec node "$1" "$2"'
-        return ["/bin/sh", "-c", start, BUILD, PEERS / "ws.mjs", str(port)]
+        line = 'cd "$0" && exec node "$1" "$2"'
+        return ["/bin/sh", "-c", line, BUILD, PEERS / "ws.mjs", str(start.port)]
 
 
 class Gorilla(Peer):
@@ -235,8 +252,8 @@ class Gorilla(Peer):
             go[2] if len(go) > 2 else "Go",
         )
 
-    def command(self, port, folder):
-        return [self.program, str(port)]
+    def command(self, start):
+        return [self.program, str(start.port)]
 
     def environment(self):
         return dict(os.environ, GOMAXPROCS="1")
@@ -255,8 +272,8 @@ class Lws(Peer):
     def version(self):
         return f"libwebsockets {package_version('libwebsockets-dev')}"
 
-    def command(self, port, folder):
-        return [self.program, str(port)]
+    def command(self, start):
+        return [self.program, str(start.port)]
 
 
 class Nchan(Peer):
@@ -273,25 +290,26 @@ class Nchan(Peer):
         nginx = output("nginx", "-v").rpartition("/")[2]
         return f"Nchan {package_version('libnginx-mod-nchan')}, nginx {nginx}"
 
-    def command(self, port, folder):
+    def command(self, start):
         template = string.Template((PEERS / "nchan.conf").read_text())
-        config = folder / "nchan.conf"
+        config = start.folder / "nchan.conf"
         config.write_text(
             template.substitute(
-                PORT=port,
-                FOLDER=folder,
+                PORT=start.port,
+                FOLDER=start.folder,
                 NOFILE=FDS,
                 CONNECTIONS=FDS - 64,
                 USER="user root;" if os.geteuid() == 0 else "",
                 DOLLAR="$",
             )
         )
-        return [need("nginx"), "-p", folder, "-c", config]
+        return [need("nginx"), "-p", start.folder, "-c", config]
 
 
 class Python(Peer):
     name, title = "python", "python3-websockets"
     packages = ("python3-websockets",)
+    start_s, open_us = 0.5, 900
 
     def prepare(self):
         if not self.module():
@@ -306,16 +324,16 @@ class Python(Peer):
         python = output(SYSTEM_PYTHON, "--version").rpartition(" ")[2]
         return f"websockets {self.module()}, Python {python}"
 
-    def command(self, port, folder):
-        return [SYSTEM_PYTHON, PEERS / "python.py", str(port)]
+    def command(self, start):
+        return [SYSTEM_PYTHON, PEERS / "python.py", str(start.port)]
 
 
 def everyone(program):
     """All peers, in the order of the tables."""
     return [
         Tidewire(program),
-        Floor("merge", "floor, gathering"),
-        Floor("single", "floor, one by one"),
+        Floor("merge", "floor, a send a turn"),
+        Floor("single", "floor, a send each"),
         Bun(),
         Lws(),
         Gorilla(),

@@ -2,7 +2,6 @@
 
 SPDX-License-Identifier: MIT
 """
-from . import figures as read
 from .plot import dots
 
 POINTS = (("p50", "p50"), ("p99", "p99"), ("p99_9", "p99.9"))
@@ -26,23 +25,23 @@ CPU = {
 
 
 def rows(figures, readers):
-    """For each server a value of each (work, read); servers without any are
+    """For each server a value of each (work, figure); servers without any are
     left out."""
     found = []
     for peer in figures.peers():
-        values = [figures.median(work, peer, value) for work, value in readers]
+        values = [figures.median(work, peer, name) for work, name in readers]
         if any(v is not None for v in values):
             found.append((figures.titles[peer], values))
     return found
 
 
 def cpu(figures, title, unit, works):
-    readers = [(work, read.cpu) for work, _ in works]
+    readers = [(work, "cpu") for work, _ in works]
     return dots(title, unit, [name for _, name in works], rows(figures, readers))
 
 
 def latency(figures):
-    readers = [("steady-1000", read.latency_ms(point)) for point, _ in POINTS]
+    readers = [("steady-1000", point) for point, _ in POINTS]
     return dots(
         "40 messages a second to 1,000 subscribers",
         "latency, ms",
@@ -57,19 +56,16 @@ def memory(figures):
         "Idle subscribers with a heartbeat",
         "user memory of the server, bytes per connection",
         ["median"],
-        rows(figures, [(work, read.memory)]),
+        rows(figures, [(work, "memory")]),
     )
 
 
-def draw(figures, folder):
-    """Writes the plots. Returns their file names by group."""
-    drawn = {"cpu": [], "latency": [], "memory": []}
-    svgs = [("cpu", name, cpu(figures, *what)) for name, what in CPU.items()]
-    svgs.append(("latency", "performance-latency.svg", latency(figures)))
-    svgs.append(("memory", "performance-memory.svg", memory(figures)))
-    for group, name, svg in svgs:
-        if svg is not None:
-            folder.mkdir(parents=True, exist_ok=True)
-            (folder / name).write_text(svg)
-            drawn[group].append(name)
-    return drawn
+def draw(figures):
+    """The plots: SVG by group and file name."""
+    svgs = {"cpu": {name: cpu(figures, *what) for name, what in CPU.items()}}
+    svgs["latency"] = {"performance-latency.svg": latency(figures)}
+    svgs["memory"] = {"performance-memory.svg": memory(figures)}
+    return {
+        group: {name: svg for name, svg in named.items() if svg is not None}
+        for group, named in svgs.items()
+    }

@@ -11,8 +11,12 @@ import socket
 import subprocess
 import tempfile
 import time
+import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
+
+from .digest import digest, short
+from .peers import Start
 
 START_S = 15
 STOP_S = 5
@@ -61,8 +65,7 @@ class Server:
     """A peer that is running."""
 
     process: subprocess.Popen
-    port: int
-    folder: Path
+    start: Start
 
     def stop(self):
         """Ends its process group, which is its own; also when a second
@@ -83,7 +86,7 @@ class Server:
 
 def wait_until_listening(peer, server, log):
     end = time.monotonic() + START_S
-    while not is_listening(server.port):
+    while not is_listening(server.start.port):
         if server.process.poll() is not None:
             raise Failed(f"{peer.title} ended: {last_line(log)}")
         if time.monotonic() > end:
@@ -91,23 +94,28 @@ def wait_until_listening(peer, server, log):
         time.sleep(0.02)
 
 
+def how_to_start(work, folder):
+    admin = f"127.0.0.1:{free_port()}" if work.counts_link else "off"
+    return Start(free_port(), folder, admin, work.hold_us)
+
+
 @contextlib.contextmanager
-def serving(peer, core):
+def serving(peer, work, core):
     """A fresh server of `peer`, stopped in the end."""
     folder = Path(tempfile.mkdtemp(prefix=f"bench-{peer.name}-"))
     log = folder / "log"
-    port = free_port()
+    start = how_to_start(work, folder)
     try:
         with log.open("wb") as out:
             process = subprocess.Popen(
-                on_core(core, peer.command(port, folder)),
+                on_core(core, peer.command(start)),
                 env=peer.environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=out,
                 start_new_session=True,
             )
-        server = Server(process, port, folder)
+        server = Server(process, start)
         try:
             wait_until_listening(peer, server, log)
             yield server
@@ -118,23 +126,26 @@ def serving(peer, core):
 
 
 def generator(settings, work, server):
+    port = server.start.port
     argv = [settings.program, "bench", work.mode, "--json"]
-    argv += ["--url", f"ws://127.0.0.1:{server.port}{work.path or '/'}"]
+    argv += ["--url", f"ws://127.0.0.1:{port}{work.path or '/'}"]
     argv += ["--server-pid", server.process.pid]
     argv += ["--seconds", settings.seconds * work.times]
     if work.mode != "idle":
         argv += ["--warmup", settings.warmup]
-    if work.mode in ("fanout", "idle"):
+    if work.mode in ("fanout", "idle", "rooms"):
         argv += ["--settle", settings.settle]
     return on_core(settings.generator_core, [*argv, *work.arguments])
 
 
-def reload_in_the_middle(settings, server):
-    """Reloads when half of the measuring is over; how long that took."""
-    time.sleep(settings.warmup + settings.seconds / 2 + 1)
+def reload_in_the_middle(settings, work, server):
+    """Reloads when about half of the measuring is over; how many milliseconds
+    that took."""
+    opening = work.connections / 10000 + 2 * settings.settle
+    time.sleep(opening + settings.warmup + settings.seconds * work.times / 2)
     started = time.monotonic()
     done = subprocess.run(
-        [settings.program, "reload", "--runtime-dir", server.folder / "runtime"],
+        [settings.program, "reload", "--runtime-dir", server.start.folder / "runtime"],
         capture_output=True,
         text=True,
         timeout=30,
@@ -155,9 +166,32 @@ def read_report(process, seconds):
     return json.loads(out)
 
 
+def counters(server):
+    """Sums over all workers, by name."""
+    found = {}
+    with urllib.request.urlopen(
+        f"http://{server.start.admin}/metrics", timeout=10
+    ) as answer:
+        for line in answer.read().decode().splitlines():
+            if not line.startswith("#") and line:
+                name, _, value = line.rpartition(" ")
+                name = name.partition("{")[0]
+                found[name] = found.get(name, 0) + float(value)
+    return found
+
+
+def link_records(server):
+    """Records on the link for each publication."""
+    found = counters(server)
+    records = found.get("tidewire_link_records_sent_total", 0)
+    return records / max(found.get("tidewire_publications_total", 0), 1)
+
+
 def measure(settings, work, peer):
-    """The generator's report on one run of `work` against `peer`."""
-    with serving(peer, settings.server_core) as server:
+    """The figures of one run of `work` against `peer`."""
+    began = time.monotonic()
+    more = {}
+    with serving(peer, work, settings.server_core) as server:
         process = subprocess.Popen(
             generator(settings, work, server),
             stdout=subprocess.PIPE,
@@ -166,13 +200,15 @@ def measure(settings, work, peer):
             start_new_session=True,  # so that an interrupt is ours to handle
         )
         try:
-            took = reload_in_the_middle(settings, server) if work.reload else None
+            if work.reload:
+                more["reload"] = reload_in_the_middle(settings, work, server)
             phases = settings.seconds * work.times + settings.warmup
             report = read_report(process, phases)
         finally:
             if process.poll() is None:
                 process.terminate()
                 process.wait(STOP_S)
-        if took is not None:
-            report["reload_ms"] = took
-        return report
+        if work.counts_link:
+            more |= {"fan": work.fan, "link_records": link_records(server)}
+    kept = digest(report) | {name: short(value) for name, value in more.items()}
+    return kept, round(time.monotonic() - began, 1)

@@ -24,6 +24,7 @@
 #ifndef TIDEWIRE_LUA_H
 #define TIDEWIRE_LUA_H
 
+#include "tidewire/lua_config.h"
 #include "tidewire/master.h"
 #include "tidewire/tidewire.h"
 
@@ -40,7 +41,7 @@ typedef struct tw_lua_value {
 } tw_lua_value;
 
 /* Zero-initialise; 0 takes the default in brackets. All of it is copied but
- * the log's argument. */
+ * the arguments of callbacks. */
 typedef struct tw_lua_config {
     const char *script;      /* path of the main script */
     const char *library_dir; /* holds tidewire/, the Lua side of the library */
@@ -57,7 +58,11 @@ typedef struct tw_lua_config {
     uint32_t retire_ms;        /* [30000] hooks in flight after a reload */
     bool no_jit;
     bool no_profiler; /* the host owns SIGPROF: scripts run interpreted */
-    tw_log_cb log;    /* what scripts log, and reports about them */
+    /* Which files may be loaded, at the start and by every reload; NULL: any
+     * that can be read. One that may not fails the load with TW_EDENIED. */
+    tw_lua_may_read_cb may_read;
+    void *may_read_arg;
+    tw_log_cb log; /* what scripts log, and reports about them */
     void *log_arg;
 } tw_lua_config;
 

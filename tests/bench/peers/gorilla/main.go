@@ -1,5 +1,6 @@
 // The peer app on gorilla/websocket: /echo, /sub, /pub and /room, built as its
 // documentation's chat: a hub, and a read and a write pump for each connection.
+// ?channel= names a channel, or several for /room, which talks in the first.
 //
 //	main PORT
 //
@@ -10,6 +11,7 @@ import (
 	"log"
 	"net/http"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/gorilla/websocket"
@@ -24,9 +26,10 @@ const (
 )
 
 type client struct {
-	conn    *websocket.Conn
-	channel string
-	send    chan *websocket.PreparedMessage
+	conn     *websocket.Conn
+	channels []string
+	send     chan *websocket.PreparedMessage
+	hasLeft  bool // the hub's
 }
 
 type publication struct {
@@ -53,12 +56,16 @@ var (
 )
 
 func (h *hub) remove(c *client) {
-	members := h.channels[c.channel]
-	if members[c] {
+	if c.hasLeft {
+		return
+	}
+	c.hasLeft = true
+	close(c.send)
+	for _, channel := range c.channels {
+		members := h.channels[channel]
 		delete(members, c)
-		close(c.send)
 		if len(members) == 0 {
-			delete(h.channels, c.channel)
+			delete(h.channels, channel)
 		}
 	}
 }
@@ -67,10 +74,12 @@ func (h *hub) run() {
 	for {
 		select {
 		case c := <-h.register:
-			if h.channels[c.channel] == nil {
-				h.channels[c.channel] = map[*client]bool{}
+			for _, channel := range c.channels {
+				if h.channels[channel] == nil {
+					h.channels[channel] = map[*client]bool{}
+				}
+				h.channels[channel][c] = true
 			}
-			h.channels[c.channel][c] = true
 		case c := <-h.unregister:
 			h.remove(c)
 		case p := <-h.publish:
@@ -132,7 +141,7 @@ func (c *client) write() {
 func (c *client) publish(kind int, data []byte, except *client) error {
 	message, err := websocket.NewPreparedMessage(kind, data)
 	if err == nil {
-		theHub.publish <- publication{c.channel, message, except}
+		theHub.publish <- publication{c.channels[0], message, except}
 	}
 	return err
 }
@@ -180,7 +189,7 @@ func handle(app func(*client)) http.HandlerFunc {
 		if channel == "" {
 			channel = "bench"
 		}
-		go app(&client{conn: conn, channel: channel})
+		go app(&client{conn: conn, channels: strings.Split(channel, ",")})
 	}
 }
 
