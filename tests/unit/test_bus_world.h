@@ -203,7 +203,9 @@ static inline asked *ask(member *m, const char *name) {
     asked *question = malloc(sizeof *question);
     assert_non_null(question);
     question->member = m;
-    snprintf(question->name, sizeof question->name, "%s", name);
+    size_t len = strlen(name);
+    assert_true(len < sizeof question->name);
+    memcpy(question->name, name, len + 1);
     return question;
 }
 
