@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 static size_t live_blocks;
 static size_t fail_countdown; /* 0: never */
@@ -34,6 +35,51 @@ void *tw__realloc(void *block, size_t size) {
 void tw__free(void *block) {
     live_blocks -= block != NULL;
     free(block);
+}
+
+static bool is_pages(size_t size) {
+    return size >= TW__PAGES_MIN;
+}
+
+static void *take_pages(size_t size) {
+    void *pages = fails_now() ? MAP_FAILED
+                              : mmap(NULL, size, PROT_READ | PROT_WRITE,
+                                     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (pages == MAP_FAILED) {
+        return NULL;
+    }
+    live_blocks++;
+    return pages;
+}
+
+static void *move_pages(void *block, size_t old_size, size_t size) {
+    void *pages = fails_now() ? MAP_FAILED
+                              : mremap(block, old_size, size, MREMAP_MAYMOVE);
+    return pages == MAP_FAILED ? NULL : pages;
+}
+
+void *tw__resize(void *block, size_t old_size, size_t size) {
+    if (is_pages(old_size) && is_pages(size)) {
+        return move_pages(block, old_size, size);
+    }
+    if (!is_pages(old_size) && !is_pages(size)) {
+        return tw__realloc(block, size);
+    }
+    void *other = is_pages(size) ? take_pages(size) : tw__malloc(size);
+    if (other != NULL && block != NULL) {
+        memcpy(other, block, old_size < size ? old_size : size);
+        tw__resize_free(block, old_size);
+    }
+    return other;
+}
+
+void tw__resize_free(void *block, size_t size) {
+    if (block != NULL && is_pages(size)) {
+        munmap(block, size);
+        live_blocks--;
+    } else {
+        tw__free(block);
+    }
 }
 
 char *tw__strndup(const char *data, size_t len) {

@@ -95,7 +95,7 @@ bool tw__channel_close(tw__channel *channel) {
     drop_batches(channel);
     tw__exceptions_deinit(&channel->pending_except);
     tw__exceptions_deinit(&channel->walk_except);
-    tw__free(channel->members);
+    tw__resize_free(channel->members, channel->cap * sizeof(tw__member));
     tw__free(channel);
     return true;
 }
@@ -105,7 +105,9 @@ static int reserve_member(tw__channel *channel) {
         return 0;
     }
     uint32_t cap = channel->cap ? channel->cap + channel->cap / 2 : 2;
-    tw__member *members = tw__realloc(channel->members, cap * sizeof *members);
+    tw__member *members =
+        tw__resize(channel->members, channel->cap * sizeof *members,
+                   cap * sizeof *members);
     if (members == NULL) {
         return TW_ENOMEM;
     }

@@ -53,6 +53,40 @@ static void the_nth_allocation_fails_once(void **state) {
     assert_int_equal(tw__alloc_live(), live);
 }
 
+/* Over the limit and back, in steps of all sizes. */
+static void an_array_keeps_its_bytes_while_it_grows_and_shrinks(void **state) {
+    static const size_t sizes[] = {100,
+                                   TW__PAGES_MIN - 1,
+                                   TW__PAGES_MIN,
+                                   50000,
+                                   1000000,
+                                   20000,
+                                   16383,
+                                   40000,
+                                   1};
+    size_t live = tw__alloc_live(), old = 0;
+    uint8_t *array = NULL;
+    (void)state;
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        tw__alloc_fail_nth(1);
+        assert_null(tw__resize(array, old, sizes[i])); /* nothing changed */
+        array = tw__resize(array, old, sizes[i]);
+        assert_non_null(array);
+        assert_int_equal(tw__alloc_live(), live + 1);
+        size_t kept = old < sizes[i] ? old : sizes[i];
+        for (size_t at = 0; at < kept; at++) {
+            assert_int_equal(array[at], at * 7 & 255);
+        }
+        for (size_t at = kept; at < sizes[i]; at++) {
+            array[at] = (uint8_t)(at * 7);
+        }
+        old = sizes[i];
+    }
+    tw__resize_free(array, old);
+    tw__resize_free(NULL, 0);
+    assert_int_equal(tw__alloc_live(), live);
+}
+
 static void every_error_has_a_name_and_a_text(void **state) {
     (void)state;
 #define CHECK(symbol, value, name, text)                                       \
@@ -71,6 +105,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(live_blocks_are_counted),
         cmocka_unit_test(the_nth_allocation_fails_once),
+        cmocka_unit_test(an_array_keeps_its_bytes_while_it_grows_and_shrinks),
         cmocka_unit_test(every_error_has_a_name_and_a_text),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
