@@ -61,22 +61,18 @@ void tw__clockwork_close(tw__clockwork *clockwork) {
     tw__loop_close_handle((uv_handle_t *)&clockwork->_timer._uv);
 }
 
-void tw__clockwork_set(tw__clockwork *clockwork, tw__wheel_entry *entry,
-                       uint64_t delay_ms) {
+void tw__clockwork_set_node(tw__clockwork *clockwork, tw__wheel_node *node,
+                            uint64_t delay_ms) {
     uint64_t now_ms = tw__loop_now(clockwork->loop);
     uint64_t deadline_ms = now_ms + (delay_ms != 0 ? delay_ms : 1);
     if (deadline_ms < now_ms) {
         deadline_ms = UINT64_MAX;
     }
-    tw__wheel_set(&clockwork->wheel, entry, deadline_ms);
+    tw__wheel_set_node(&clockwork->wheel, node, deadline_ms);
     if (deadline_ms < clockwork->_armed_ms && !clockwork->_is_paused) {
         clockwork->_is_stale = true;
         tw__loop_wake_for(clockwork->loop, TW__TURN_CLOSE); /* rearm's */
     }
-}
-
-void tw__clockwork_clear(tw__clockwork *clockwork, tw__wheel_entry *entry) {
-    tw__wheel_clear(&clockwork->wheel, entry);
 }
 
 void tw__clockwork_pause(tw__clockwork *clockwork) {

@@ -24,9 +24,24 @@ void tw__clockwork_close(tw__clockwork *clockwork);
 
 /* Fires after `delay_ms` from the loop's now; at the earliest in a later turn.
  * At most 1,024 entries fire in a turn, the others in the next. */
-void tw__clockwork_set(tw__clockwork *clockwork, tw__wheel_entry *entry,
-                       uint64_t delay_ms);
-void tw__clockwork_clear(tw__clockwork *clockwork, tw__wheel_entry *entry);
+void tw__clockwork_set_node(tw__clockwork *clockwork, tw__wheel_node *node,
+                            uint64_t delay_ms);
+
+static inline void tw__clockwork_set(tw__clockwork *clockwork,
+                                     tw__wheel_entry *entry,
+                                     uint64_t delay_ms) {
+    tw__clockwork_set_node(clockwork, &entry->node, delay_ms);
+}
+
+static inline void tw__clockwork_clear_node(tw__clockwork *clockwork,
+                                            tw__wheel_node *node) {
+    tw__wheel_clear_node(&clockwork->wheel, node);
+}
+
+static inline void tw__clockwork_clear(tw__clockwork *clockwork,
+                                       tw__wheel_entry *entry) {
+    tw__wheel_clear(&clockwork->wheel, entry);
+}
 
 /* While paused nothing fires, from the moment of the call on; what fell due
  * fires in a turn after the resume. Entries may be set and cleared. */

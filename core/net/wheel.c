@@ -15,7 +15,7 @@ enum { DIGIT_BITS = 6 };
 #define MAX_TICK ((UINT64_C(1) << (DIGIT_BITS * TW__WHEEL_LEVELS)) - 1)
 
 _Static_assert(1 << DIGIT_BITS == TW__WHEEL_SLOTS, "a digit names a slot");
-_Static_assert(sizeof(tw__wheel_entry) <= 32, "every connection has several");
+_Static_assert(sizeof(tw__wheel_node) <= 24, "every connection has one");
 
 struct place {
     unsigned level, slot;
@@ -29,14 +29,14 @@ static struct place find_place(const tw__wheel *wheel, uint64_t tick) {
     return (struct place){level, (unsigned)digit};
 }
 
-static void insert(tw__wheel *wheel, tw__wheel_entry *entry) {
-    if (entry->_tick <= wheel->_tick) {
-        tw__list_push(&wheel->_due, &entry->_node);
+static void insert(tw__wheel *wheel, tw__wheel_node *node) {
+    if (node->_tick <= wheel->_tick) {
+        tw__list_push(&wheel->_due, &node->_link);
         return;
     }
-    struct place place = find_place(wheel, entry->_tick);
+    struct place place = find_place(wheel, node->_tick);
     wheel->_occupied[place.level] |= UINT64_C(1) << place.slot;
-    tw__list_push(&wheel->_slots[place.level][place.slot], &entry->_node);
+    tw__list_push(&wheel->_slots[place.level][place.slot], &node->_link);
 }
 
 static uint64_t tick_at(uint64_t ms) {
@@ -53,8 +53,14 @@ static uint64_t deadline_tick(uint64_t ms) {
     return tick < MAX_TICK ? tick : MAX_TICK;
 }
 
+static void call_entry(tw__wheel_node *node) {
+    tw__wheel_entry *entry = TW__CONTAINER(node, tw__wheel_entry, node);
+    entry->cb(entry);
+}
+
 void tw__wheel_init(tw__wheel *wheel, uint64_t now_ms) {
     memset(wheel, 0, sizeof *wheel);
+    wheel->on_due = call_entry;
     wheel->_tick = tick_at(now_ms);
     tw__list_init(&wheel->_due);
     for (int level = 0; level < TW__WHEEL_LEVELS; level++) {
@@ -64,25 +70,25 @@ void tw__wheel_init(tw__wheel *wheel, uint64_t now_ms) {
     }
 }
 
-void tw__wheel_set(tw__wheel *wheel, tw__wheel_entry *entry,
-                   uint64_t deadline_ms) {
-    tw__wheel_clear(wheel, entry);
-    entry->_tick = deadline_tick(deadline_ms);
-    insert(wheel, entry);
+void tw__wheel_set_node(tw__wheel *wheel, tw__wheel_node *node,
+                        uint64_t deadline_ms) {
+    tw__wheel_clear_node(wheel, node);
+    node->_tick = deadline_tick(deadline_ms);
+    insert(wheel, node);
 }
 
-void tw__wheel_clear(tw__wheel *wheel, tw__wheel_entry *entry) {
-    if (!tw__wheel_is_set(entry)) {
+void tw__wheel_clear_node(tw__wheel *wheel, tw__wheel_node *node) {
+    if (!tw__wheel_is_node_set(node)) {
         return;
     }
-    tw__list_remove(&entry->_node);
-    if (entry->_tick > wheel->_tick) {
-        struct place place = find_place(wheel, entry->_tick);
+    tw__list_remove(&node->_link);
+    if (node->_tick > wheel->_tick) {
+        struct place place = find_place(wheel, node->_tick);
         if (tw__list_is_empty(&wheel->_slots[place.level][place.slot])) {
             wheel->_occupied[place.level] &= ~(UINT64_C(1) << place.slot);
         }
     }
-    entry->_tick = 0;
+    node->_tick = 0;
 }
 
 /* The first tick of the first slot that is not empty, and its place. */
@@ -108,7 +114,7 @@ static void collect(tw__wheel *wheel, uint64_t target) {
     uint64_t tick;
     struct place place;
     while (find_next(wheel, &tick, &place) && tick <= target) {
-        tw__list reached, *node;
+        tw__list reached, *link;
         tw__list_init(&reached);
         tw__list_move_all(&reached, &wheel->_slots[place.level][place.slot]);
         wheel->_occupied[place.level] &= ~(UINT64_C(1) << place.slot);
@@ -116,8 +122,8 @@ static void collect(tw__wheel *wheel, uint64_t target) {
         if (place.level == 0) {
             tw__list_move_all(&wheel->_due, &reached);
         }
-        while ((node = tw__list_shift(&reached)) != NULL) {
-            insert(wheel, TW__CONTAINER(node, tw__wheel_entry, _node));
+        while ((link = tw__list_shift(&reached)) != NULL) {
+            insert(wheel, TW__CONTAINER(link, tw__wheel_node, _link));
         }
     }
     if (target > wheel->_tick) {
@@ -126,18 +132,18 @@ static void collect(tw__wheel *wheel, uint64_t target) {
 }
 
 bool tw__wheel_advance(tw__wheel *wheel, uint64_t now_ms, unsigned max) {
-    tw__list firing, *node;
+    tw__list firing, *link;
     collect(wheel, tick_at(now_ms));
     /* What callbacks set to a time past gathers in the emptied due list. */
     tw__list_init(&firing);
     tw__list_move_all(&firing, &wheel->_due);
     for (unsigned fired = 0; max == 0 || fired < max; fired++) {
-        if ((node = tw__list_shift(&firing)) == NULL) {
+        if ((link = tw__list_shift(&firing)) == NULL) {
             break;
         }
-        tw__wheel_entry *entry = TW__CONTAINER(node, tw__wheel_entry, _node);
-        entry->_tick = 0;
-        entry->cb(entry);
+        tw__wheel_node *node = TW__CONTAINER(link, tw__wheel_node, _link);
+        node->_tick = 0;
+        wheel->on_due(node);
     }
     tw__list_move_all(&firing, &wheel->_due);
     tw__list_move_all(&wheel->_due, &firing);

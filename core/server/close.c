@@ -146,7 +146,7 @@ void tw__conn_cut(tw_conn *conn) {
     }
     conn->state = TW__CONN_GONE;
     drop_queue(conn);
-    tw__clockwork_clear(&server->edge_clock, &conn->timer);
+    tw__clockwork_clear_node(&server->conn_clock, &conn->timer);
     tw__http_conn_abandon(conn);
     tw__conn_settle(conn);
 }

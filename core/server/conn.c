@@ -97,7 +97,6 @@ tw_conn *tw__conn_create(tw_server *server, int fd, const tw__address *peer,
     }
     conn->state = TW__CONN_HTTP;
     conn->io = (tw__io){tw__conn_on_io, fd};
-    conn->timer.cb = tw__conn_on_timer;
     tw__ws_input_init(&conn->input);
     if (tw__http_conn_create(conn) != 0 || !tw__server_admit(server)) {
         drop_slot(conn, fd);
@@ -161,7 +160,7 @@ static void free_conn(tw_conn *conn) {
     if (was_known && server->config.hooks.on_gone != NULL) {
         server->config.hooks.on_gone(conn, server->config.hook_user);
     }
-    tw__clockwork_clear(&server->edge_clock, &conn->timer);
+    tw__clockwork_clear_node(&server->conn_clock, &conn->timer);
     tw__conn_drop_alarms(conn);
     tw__conn_drop_subs(conn);
     if (conn->flags & TW__TLS) {

@@ -120,7 +120,7 @@ struct tw_conn {
     tw_server *server;
     tw_route *route;
     void *data; /* the host's */
-    tw__wheel_entry timer;
+    tw__wheel_node timer;
     tw__ws_input input;
     tw__outq *out;
     tw__http_conn *http; /* until on_open ended */
@@ -274,7 +274,7 @@ void tw__conn_schedule(tw_conn *conn);
 
 /* Sets the timer to the earliest deadline. */
 void tw__conn_set_timer(tw_conn *conn);
-void tw__conn_on_timer(tw__wheel_entry *entry);
+void tw__conn_on_timer(tw__wheel_node *node);
 void tw__conn_drop_alarms(tw_conn *conn);
 /* Calls the next due alarm's hook; the result of the hook. */
 int tw__conn_run_alarm(tw_conn *conn);

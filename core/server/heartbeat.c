@@ -110,7 +110,8 @@ void tw__conn_set_timer(tw_conn *conn) {
         deadline = now + 1000;
     }
     uint64_t delay = deadline > now ? deadline - now : 0;
-    tw__clockwork_set(&server->edge_clock, &conn->timer, spread(conn, delay));
+    tw__clockwork_set_node(&server->conn_clock, &conn->timer,
+                           spread(conn, delay));
 }
 
 static void send_ping(tw_conn *conn) {
@@ -163,8 +164,8 @@ static void on_open_timer(tw_conn *conn, uint64_t now) {
     }
 }
 
-void tw__conn_on_timer(tw__wheel_entry *entry) {
-    tw_conn *conn = TW__CONTAINER(entry, tw_conn, timer);
+void tw__conn_on_timer(tw__wheel_node *node) {
+    tw_conn *conn = TW__CONTAINER(node, tw_conn, timer);
     uint64_t now = tw__now(conn->server);
     switch (conn->state) {
     case TW__CONN_HTTP:
@@ -190,7 +191,7 @@ void tw__conn_on_timer(tw__wheel_entry *entry) {
     bool has_deadline = conn->state == TW__CONN_ENDED
                             ? (conn->flags & TW__RATED) != 0
                             : conn->io.fd >= 0;
-    if (has_deadline && !tw__wheel_is_set(&conn->timer)) {
+    if (has_deadline && !tw__wheel_is_node_set(&conn->timer)) {
         tw__conn_set_timer(conn);
     }
 }

@@ -201,8 +201,12 @@ static int open_net(tw_server *server, uv_loop_t *host) {
     if ((err = tw__clockwork_init(&server->edge_clock, &server->loop)) != 0) {
         goto close_link;
     }
-    if ((err = tw__clockwork_init(&server->link_clock, &server->loop)) != 0) {
+    if ((err = tw__clockwork_init(&server->conn_clock, &server->loop)) != 0) {
         goto close_edge_clock;
+    }
+    server->conn_clock.wheel.on_due = tw__conn_on_timer;
+    if ((err = tw__clockwork_init(&server->link_clock, &server->loop)) != 0) {
+        goto close_conn_clock;
     }
     if ((err = tw__mailbox_init(&server->mailbox, &server->loop)) != 0) {
         goto close_link_clock;
@@ -210,6 +214,8 @@ static int open_net(tw_server *server, uv_loop_t *host) {
     return 0;
 close_link_clock:
     tw__clockwork_close(&server->link_clock);
+close_conn_clock:
+    tw__clockwork_close(&server->conn_clock);
 close_edge_clock:
     tw__clockwork_close(&server->edge_clock);
 close_link:
@@ -223,6 +229,7 @@ close_loop:
 
 static void close_net(tw_server *server) {
     tw__clockwork_close(&server->link_clock);
+    tw__clockwork_close(&server->conn_clock);
     tw__clockwork_close(&server->edge_clock);
     tw__poller_close(&server->link);
     tw__poller_close(&server->edge);
@@ -475,6 +482,7 @@ int tw_post(tw_server *server, void (*cb)(tw_server *server, void *arg),
 void tw_server_freeze(tw_server *server) {
     if (server->frozen++ == 0) {
         tw__server_pause_listening(server, true);
+        tw__clockwork_pause(&server->conn_clock);
         tw__clockwork_pause(&server->edge_clock);
     }
 }
@@ -482,6 +490,7 @@ void tw_server_freeze(tw_server *server) {
 void tw_server_thaw(tw_server *server) {
     if (server->frozen > 0 && --server->frozen == 0) {
         tw__server_pause_listening(server, false);
+        tw__clockwork_resume(&server->conn_clock);
         tw__clockwork_resume(&server->edge_clock);
         tw__loop_wake(&server->loop);
     }

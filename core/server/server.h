@@ -54,6 +54,7 @@ typedef struct tw__tls_edge tw__tls_edge;
 struct tw_server {
     tw__loop loop;
     tw__poller edge, link;                /* public descriptors; the others */
+    tw__clockwork conn_clock; /* deadlines of connections; rests while frozen */
     tw__clockwork edge_clock, link_clock; /* the first rests while frozen */
     tw__mailbox mailbox;
     tw__turn_hook run_hook, walk_hook, write_hook, close_hook;
