@@ -12,111 +12,6 @@
 #include "base/alloc.h"
 #include "server/tls.h"
 
-/* ---- configuration ---- */
-
-static void default_size(size_t *value, size_t standard) {
-    *value = *value != 0 ? *value : standard;
-}
-
-static void default_ms(uint32_t *value, uint32_t standard) {
-    *value = *value != 0 ? *value : standard;
-}
-
-static void fill_defaults(tw_config *config) {
-    default_size(&config->max_connections, 1000000);
-    default_size(&config->max_subscriptions, 1000);
-    default_size(&config->max_head_bytes, 16384);
-    default_size(&config->max_headers, 100);
-    default_ms(&config->max_requests, 1000);
-    default_ms(&config->handshake_ms, 10000);
-    default_ms(&config->http_idle_ms, 15000);
-    default_ms(&config->http_handler_ms, 60000);
-    default_ms(&config->frame_ms, 30000);
-    default_ms(&config->close_ms, 5000);
-    default_ms(&config->stall_ms, 30000);
-    default_size(&config->reply_budget_bytes, 1 << 20);
-    default_size(&config->publication_budget_bytes, 1 << 20);
-    default_size(&config->pinned_limit_bytes, 64 << 20);
-    default_size(&config->publish_budget_bytes, 16 << 20);
-    default_size(&config->delivery_budget_bytes, 16 << 20);
-    default_size(&config->read_turn_bytes, TW__READ_BYTES);
-    default_ms(&config->read_turn_frames, 128);
-    if (config->read_turn_bytes > TW__READ_BYTES) {
-        config->read_turn_bytes = TW__READ_BYTES;
-    }
-    if (config->max_subscriptions > UINT16_MAX / 2) {
-        config->max_subscriptions = UINT16_MAX / 2;
-    }
-}
-
-/* ---- turns ---- */
-
-/* While frozen who stands in the run queue waits there for the thaw. */
-static bool has_to_run(const tw_server *server) {
-    return server->frozen == 0 && server->queues[TW__QUEUE_RUN].first != 0;
-}
-
-static bool on_run_turn(tw__turn_hook *hook) {
-    tw_server *server = TW__CONTAINER(hook, tw_server, run_hook);
-    tw_conn *conn;
-    uint32_t last = server->queues[TW__QUEUE_RUN].last;
-    bool is_last = last == 0;
-    for (int left = TW__RUN_BUDGET; left > 0 && !is_last && has_to_run(server);
-         left--) {
-        conn = tw__conn_dequeue(server, TW__QUEUE_RUN);
-        /* What is added meanwhile comes next. */
-        is_last = tw__conn_index(conn) == last;
-        tw__conn_run(conn);
-    }
-    if (server->idle != NULL && server->frozen == 0 &&
-        !server->idle(server, server->idle_arg)) {
-        server->idle = NULL;
-    }
-    return has_to_run(server) || (server->idle != NULL && server->frozen == 0);
-}
-
-static bool on_walk_turn(tw__turn_hook *hook) {
-    tw_server *server = TW__CONTAINER(hook, tw_server, walk_hook);
-    tw__server_run_waiters(server);
-    return tw__hub_walk(&server->hub, TW__WALK_BUDGET);
-}
-
-/* Who has more when it was written, as a file has, comes again next turn. */
-static bool on_write_turn(tw__turn_hook *hook) {
-    tw_server *server = TW__CONTAINER(hook, tw_server, write_hook);
-    tw_conn *conn;
-    uint32_t last = server->queues[TW__QUEUE_DIRTY].last;
-    bool is_last = last == 0;
-    while (!is_last &&
-           (conn = tw__conn_dequeue(server, TW__QUEUE_DIRTY)) != NULL) {
-        is_last = tw__conn_index(conn) == last;
-        if (!(conn->flags & TW__WANT_WRITE)) {
-            tw__conn_flush(conn);
-        }
-    }
-    return has_to_run(server) || server->queues[TW__QUEUE_DIRTY].first != 0;
-}
-
-static bool on_close_turn(tw__turn_hook *hook) {
-    tw_server *server = TW__CONTAINER(hook, tw_server, close_hook);
-    if (tw__list_is_empty(&server->waiters)) {
-        tw__conn_free_dead(server);
-    }
-    tw__server_check_drained(server);
-    return !tw__list_is_empty(&server->waiters);
-}
-
-static void add_hooks(tw_server *server) {
-    tw__loop *loop = &server->loop;
-    tw__loop_add_hook(loop, &server->run_hook, on_run_turn, TW__TURN_BUS);
-    tw__loop_add_hook(loop, &server->walk_hook, on_walk_turn, TW__TURN_HUB);
-    tw__loop_add_hook(loop, &server->write_hook, on_write_turn, TW__TURN_WRITE);
-    tw__loop_add_hook(loop, &server->close_hook, on_close_turn, TW__TURN_CLOSE);
-    tw__server_begin_turns(server);
-    loop->on_turn = tw__server_note_turn;
-    loop->on_turn_arg = server;
-}
-
 /* ---- parts ---- */
 
 /* Address space only: a page of it costs memory when a connection is there. */
@@ -264,7 +159,7 @@ static void init_plain(tw_server *server, const tw_config *config) {
     server->config.listen = NULL;
     server->config.trusted_proxies = NULL;
     server->config.listen_options = NULL;
-    fill_defaults(&server->config);
+    tw__server_fill_defaults(&server->config);
     server->log = (tw__log){config->log, config->log_arg, config->log_level};
     server->pins.limit = server->config.pinned_limit_bytes;
     tw__list_init(&server->waiters);
@@ -315,7 +210,7 @@ int tw__server_create(tw_server **out, const tw_config *config,
     server->started_ms = tw__now(server);
     open_admission(server);
     start_page(server);
-    add_hooks(server);
+    tw__server_add_hooks(server);
     open_hub(server);
     if ((err = tw__server_start_bus(server, place)) != 0) {
         say(detail, size, err);

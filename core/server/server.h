@@ -53,7 +53,7 @@ typedef struct tw__tls_edge tw__tls_edge;
 
 struct tw_server {
     tw__loop loop;
-    tw__poller edge, link;                /* public descriptors; the others */
+    tw__poller edge, link;    /* public descriptors; the others */
     tw__clockwork conn_clock; /* deadlines of connections; rests while frozen */
     tw__clockwork edge_clock, link_clock; /* the first rests while frozen */
     tw__mailbox mailbox;
@@ -153,6 +153,12 @@ static inline uint64_t tw__now(const tw_server *server) {
 static inline uint32_t tw__conn_index(const tw_conn *conn) {
     return (uint32_t)(conn - conn->server->conns);
 }
+
+/* defaults.c: puts the defaults where 0 stands. */
+void tw__server_fill_defaults(tw_config *config);
+
+/* turn.c */
+void tw__server_add_hooks(tw_server *server);
 
 /* listen.c */
 int tw__server_open_listeners(tw_server *server, const tw_config *config,

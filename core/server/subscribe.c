@@ -1,13 +1,8 @@
-/* subscribe.c - subscriptions of connections and the worker's interest in
- * channels.
+/* subscribe.c - subscriptions of connections.
  *
- * A worker declares interest in a channel when its first connection asks for
- * it, and drops it with the last. A subscriber joins when the home has
- * confirmed the interest and has counted the subscriber: whoever is told of it,
- * on whichever worker, finds it counted. Where this worker is the home, that is
- * at the end of the turn; elsewhere one question asks for all who came since
- * the last. Callbacks start at the end of a turn, too, never inside of a call
- * from a hook.
+ * A subscriber joins when the channel's home has confirmed the interest and has
+ * counted the subscriber (interest.c). Callbacks start at the end of a turn,
+ * never inside of a call from a hook.
  *
  * SPDX-License-Identifier: MIT */
 #include <string.h>
@@ -17,134 +12,6 @@
 #include "server/interest.h"
 #include "server/server.h"
 #include "server/waiter.h"
-
-/* ---- interest ---- */
-
-static void answer(tw_server *server, tw__waiter *waiter, int status) {
-    waiter->status = status;
-    tw__list_remove(&waiter->node);
-    tw__list_push(&server->waiters, &waiter->node);
-    tw__loop_wake_for(&server->loop, TW__TURN_HUB);
-}
-
-static int join_waiter(tw__waiter *waiter);
-
-/* They join here and now, since what comes next may be a publication; their
- * callbacks are called before it is walked. */
-static void answer_all(tw__channel_interest *interest, int status) {
-    while (!tw__list_is_empty(&interest->waiters)) {
-        tw__waiter *waiter =
-            TW__CONTAINER(interest->waiters.next, tw__waiter, node);
-        answer(interest->server, waiter,
-               status == 0 ? join_waiter(waiter) : status);
-    }
-}
-
-static void on_counted(int status, uint64_t count, void *arg);
-
-/* Asks for those who came since the last question. When it cannot be asked they
- * are not kept waiting: a count that lags is better than no subscription. */
-static void ask_if_counted(tw__channel_interest *interest) {
-    tw__broker *broker = interest->server->broker;
-    const tw__channel *channel = interest->channel;
-    if (interest->is_asking || tw__list_is_empty(&interest->uncounted)) {
-        return;
-    }
-    tw__list_move_all(&interest->waiters, &interest->uncounted);
-    interest->is_asking =
-        broker->ops->count(broker, channel->name, channel->name_len, on_counted,
-                           interest) == 0;
-    if (!interest->is_asking) {
-        answer_all(interest, 0);
-    }
-}
-
-static void on_counted(int status, uint64_t count, void *arg) {
-    tw__channel_interest *interest = arg;
-    (void)count;
-    interest->is_asking = false;
-    if (interest->channel == NULL) {
-        tw__free(interest); /* dropped meanwhile */
-        return;
-    }
-    answer_all(interest, status == TW_ECLOSED ? status : 0);
-    ask_if_counted(interest);
-}
-
-static void on_confirmed(int status, const tw__position *position, void *arg) {
-    tw__channel_interest *interest = arg;
-    (void)position; /* history will want it */
-    if (interest->channel == NULL) {
-        tw__free(interest); /* dropped meanwhile */
-        return;
-    }
-    interest->is_answered = true;
-    interest->is_confirmed = status == 0;
-    if (status != 0) {
-        tw__list_move_all(&interest->waiters, &interest->uncounted);
-    }
-    answer_all(interest, status);
-    ask_if_counted(interest);
-}
-
-static void on_batch_due(tw__wheel_entry *entry) {
-    tw__channel_interest *interest =
-        TW__CONTAINER(entry, tw__channel_interest, batch);
-    tw__channel_set_due(interest->channel);
-    tw__loop_wake_for(&interest->server->loop, TW__TURN_HUB);
-}
-
-static int open_interest(tw_server *server, tw__channel *channel) {
-    tw__channel_interest *interest = tw__calloc(1, sizeof *interest);
-    if (interest == NULL) {
-        return TW_ENOMEM;
-    }
-    interest->server = server;
-    interest->channel = channel;
-    interest->batch.cb = on_batch_due;
-    tw__list_init(&interest->waiters);
-    tw__list_init(&interest->uncounted);
-    int err = server->broker->ops->interest(server->broker, channel->name,
-                                            channel->name_len, on_confirmed,
-                                            interest);
-    if (err != 0) {
-        tw__free(interest);
-        return err;
-    }
-    channel->user = interest;
-    return 0;
-}
-
-/* Who is about to join counts. True: the home has counted them, or will before
- * it confirms. */
-static bool tell_count(const tw__channel *channel) {
-    const tw__channel_interest *interest = channel->user;
-    tw__broker *broker = interest->server->broker;
-    return broker->ops->set_count(broker, channel->name, channel->name_len,
-                                  interest->users);
-}
-
-static void release_interest(tw__channel *channel) {
-    tw__channel_interest *interest = channel->user;
-    tw_server *server = interest->server;
-    if (--interest->users > 0) {
-        tell_count(channel);
-        return;
-    }
-    channel->user = NULL;
-    interest->channel = NULL;
-    tw__clockwork_clear(&server->link_clock, &interest->batch);
-    if (channel->pending_count > 0) {
-        /* Nobody is left to get it, but the channel may live on by names that
-         * are still readable, and its next batch must find it empty. */
-        tw__channel_set_due(channel);
-        tw__loop_wake_for(&server->loop, TW__TURN_HUB);
-    }
-    server->broker->ops->drop(server->broker, channel->name, channel->name_len);
-    if (interest->is_answered && !interest->is_asking) {
-        tw__free(interest); /* else a callback still comes */
-    }
-}
 
 /* ---- the connection's list ---- */
 
@@ -224,11 +91,12 @@ static void leave(tw_conn *conn, tw__sub *sub) {
         tw__count_fate(server, channel->class.row, TW__CLOSED, owed);
     }
     if (waiter_number(sub) != 0) {
-        answer(server, tw__waiters_at(&server->all_waiters, waiter_number(sub)),
-               TW_ECLOSED);
+        tw__channel_interest_answer(
+            server, tw__waiters_at(&server->all_waiters, waiter_number(sub)),
+            TW_ECLOSED);
         forget_waiter(sub);
     }
-    release_interest(channel);
+    tw__channel_interest_release(channel);
 }
 
 /* ---- joining ---- */
@@ -253,7 +121,7 @@ static tw__sub *sub_of(const tw__waiter *waiter) {
     return NULL;
 }
 
-static int join_waiter(tw__waiter *waiter) {
+int tw__waiter_join(tw__waiter *waiter) {
     tw__sub *sub = sub_of(waiter);
     bool is_to_join = sub != NULL && sub->index == TW__NOT_JOINED;
     return is_to_join ? join(waiter->conn, sub) : 0;
@@ -262,7 +130,7 @@ static int join_waiter(tw__waiter *waiter) {
 static void finish(tw__waiter *waiter) {
     tw_conn *conn = waiter->conn;
     tw__sub *sub = sub_of(waiter);
-    int status = waiter->status == 0 ? join_waiter(waiter) : waiter->status;
+    int status = waiter->status == 0 ? tw__waiter_join(waiter) : waiter->status;
     if (sub != NULL) {
         forget_waiter(sub);
         if (status != 0) {
@@ -296,16 +164,16 @@ static void add_sub(tw_conn *conn, tw__channel *channel, tw__waiter *waiter) {
     conn->server->page->gauges[TW_GAUGE_SUBSCRIPTIONS]++;
     interest->users++;
     tw__conn_refresh_fast(conn);
-    bool is_counted = tell_count(channel);
+    bool is_counted = tw__channel_interest_tell_count(channel);
     if (interest->is_answered && (is_counted || !interest->is_confirmed)) {
-        answer(conn->server, waiter,
-               interest->is_confirmed ? 0 : TW_EUNAVAILABLE);
+        tw__channel_interest_answer(
+            conn->server, waiter, interest->is_confirmed ? 0 : TW_EUNAVAILABLE);
         return;
     }
     tw__list_push(is_counted ? &interest->waiters : &interest->uncounted,
                   &waiter->node);
     if (interest->is_answered) {
-        ask_if_counted(interest);
+        tw__channel_interest_ask(interest);
     }
 }
 
@@ -346,7 +214,7 @@ int tw_conn_subscribe(tw_conn *conn, tw_str name, tw_subscribe_cb cb,
         tw__channel_open(&conn->server->hub, name.data, name.len, &created);
     err = channel == NULL ? TW_ENOMEM : 0;
     if (err == 0 && channel->user == NULL) {
-        err = open_interest(conn->server, channel);
+        err = tw__channel_interest_open(conn->server, channel);
     }
     if (err != 0) {
         if (channel != NULL) {
