@@ -31,6 +31,11 @@ static inline size_t tw__map_len(const tw__map *map) {
     return map->_len;
 }
 
+/* The bytes of its table. */
+static inline size_t tw__map_bytes(const tw__map *map) {
+    return map->_cap * sizeof *map->_entries;
+}
+
 /* The value, or NULL. */
 void *tw__map_find(const tw__map *map, const char *key, size_t len);
 

@@ -51,9 +51,23 @@ static tw__batch *give_back(tw__batch *batch, size_t bytes) {
     return fit;
 }
 
+static void add_frame(tw__batch *batch, uint32_t at, const tw__encoder *encoder,
+                      tw__pub *pub) {
+    size_t len = encoder->write(pub, batch->data + batch->len);
+    if (encoder->pack != NULL) {
+        len = encoder->pack(encoder->arg, batch->data + batch->len, len);
+    }
+    batch->frames[at] =
+        (tw__frame){batch->len, (uint32_t)len, key_of(pub),
+                    pub->header.deadline_ms, pub->header.offset};
+    batch->len += (uint32_t)len;
+    note_deadline(batch, pub->header.deadline_ms);
+}
+
 tw__batch *tw__batch_create(const tw__encoder *encoder, tw__list *pubs,
                             uint32_t count, uint64_t channel) {
     size_t bytes = 0;
+    uint32_t at = 0;
     for (tw__list *node = pubs->next; node != pubs; node = node->next) {
         bytes += encoder->size(TW__CONTAINER(node, tw__pub, node));
     }
@@ -61,17 +75,24 @@ tw__batch *tw__batch_create(const tw__encoder *encoder, tw__list *pubs,
     if (batch == NULL) {
         return NULL;
     }
-    tw__frame *frame = batch->frames;
     for (tw__list *node = pubs->next; node != pubs; node = node->next) {
-        tw__pub *pub = TW__CONTAINER(node, tw__pub, node);
-        size_t len = encoder->write(pub, batch->data + batch->len);
-        if (encoder->pack != NULL) {
-            len = encoder->pack(encoder->arg, batch->data + batch->len, len);
-        }
-        *frame++ = (tw__frame){batch->len, (uint32_t)len, key_of(pub),
-                               pub->header.deadline_ms};
-        batch->len += (uint32_t)len;
-        note_deadline(batch, pub->header.deadline_ms);
+        add_frame(batch, at++, encoder, TW__CONTAINER(node, tw__pub, node));
+    }
+    return encoder->pack != NULL ? give_back(batch, bytes) : batch;
+}
+
+tw__batch *tw__batch_create_of(const tw__encoder *encoder, tw__pub *const *pubs,
+                               uint32_t count, uint64_t channel) {
+    size_t bytes = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        bytes += encoder->size(pubs[i]);
+    }
+    tw__batch *batch = allocate(count, bytes, channel);
+    if (batch == NULL) {
+        return NULL;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        add_frame(batch, i, encoder, pubs[i]);
     }
     return encoder->pack != NULL ? give_back(batch, bytes) : batch;
 }

@@ -17,6 +17,7 @@ typedef struct tw__frame {
     uint32_t off, len;
     uint64_t key;         /* keyed hash of the publication's key; 0: none */
     uint64_t deadline_ms; /* 0: never */
+    uint64_t offset;      /* of the publication; 0: none */
 } tw__frame;
 
 typedef struct tw__batch {
@@ -45,6 +46,10 @@ typedef struct tw__encoder {
  * memory. One reference is given. */
 tw__batch *tw__batch_create(const tw__encoder *encoder, tw__list *pubs,
                             uint32_t count, uint64_t channel);
+
+/* The same of an array. */
+tw__batch *tw__batch_create_of(const tw__encoder *encoder, tw__pub *const *pubs,
+                               uint32_t count, uint64_t channel);
 
 /* A batch that holds a copy of one frame of another. NULL without memory. */
 tw__batch *tw__batch_copy_frame(const tw__batch *batch, uint32_t frame);

@@ -27,12 +27,21 @@ static int read_pattern(row *out, const tw_class_config *config) {
         return TW_EINVALID;
     }
     const char *star = memchr(pattern, '*', len);
-    if (star != NULL && star != pattern + len - 1) {
+    if ((star != NULL && star != pattern + len - 1) ||
+        config->history > TW_HISTORY_MAX || config->retain > TW_RETAIN_MAX ||
+        (unsigned)config->presence > TW_PRESENCE_EVENTS) {
         return TW_EINVALID;
     }
     out->is_exact = star == NULL;
     out->len = len - (star != NULL);
-    out->class = (tw__class){config->slow, config->batch_ms, 0};
+    out->class = (tw__class){.slow = config->slow,
+                             .batch_ms = config->batch_ms,
+                             .history = config->history,
+                             .retain = config->retain,
+                             .ttl_ms = config->ttl_ms,
+                             .presence = config->presence,
+                             .is_for_users = strncmp(pattern, "user:", 5) == 0,
+                             .data = config->data};
     out->pattern = tw__strndup(pattern, len);
     return out->pattern == NULL ? TW_ENOMEM : 0;
 }
@@ -104,5 +113,5 @@ tw__class tw__classes_find(const tw__classes *classes, const char *name,
             return r->class;
         }
     }
-    return (tw__class){TW_SLOW_CLOSE, 0, 0};
+    return (tw__class){.slow = TW_SLOW_CLOSE};
 }

@@ -13,14 +13,24 @@
 typedef struct tw__class {
     tw_slow_policy slow;
     uint32_t batch_ms;
-    uint8_t row; /* where fates of its deliveries are counted */
+    uint32_t history, retain;
+    uint64_t ttl_ms;
+    tw_presence presence;
+    uint8_t row;       /* where fates of its deliveries are counted */
+    bool is_for_users; /* its pattern begins with "user:" */
+    void *data;        /* the host's */
 } tw__class;
+
+/* Whether the home is told who is in a channel. */
+static inline bool tw__class_has_persons(const tw__class *class) {
+    return class->presence >= TW_PRESENCE_LIST;
+}
 
 typedef struct tw__classes tw__classes;
 
 /* `rows` (may be NULL) give each class a place to count in.
- * 0, TW_EINVALID (*bad is the index of a malformed or repeated pattern) or
- * TW_ENOMEM. */
+ * 0, TW_EINVALID (*bad is the index of a malformed or repeated pattern, or of
+ * one that is to keep more than it may) or TW_ENOMEM. */
 int tw__classes_create(tw__classes **classes, const tw_class_config *configs,
                        size_t count, tw__fate_row *rows, size_t *bad);
 void tw__classes_destroy(tw__classes *classes); /* NULL is allowed */

@@ -39,10 +39,27 @@ void tw__pub_store_deinit(tw__pub_store *store) {
     }
 }
 
-tw__pub *tw__pub_create_in(tw__pub_store *store, const char *channel,
-                           size_t channel_len, const char *key, size_t key_len,
-                           const void *data, size_t len) {
-    size_t size = sizeof(tw__pub) + channel_len + key_len + 2 + len;
+static char *put(char *place, const void *bytes, size_t len) {
+    if (len > 0) {
+        memcpy(place, bytes, len);
+    }
+    return place + len;
+}
+
+static void fill(tw__pub *pub, const tw__pub_parts *parts) {
+    char *place = put(pub->_bytes, parts->channel, parts->channel_len);
+    *place++ = '\0';
+    place = put(place, parts->key, parts->key_len);
+    *place++ = '\0';
+    place = put(place, parts->id, parts->id_len);
+    if (parts->data != NULL) {
+        put(place, parts->data, parts->len);
+    }
+}
+
+tw__pub *tw__pub_create_of(tw__pub_store *store, const tw__pub_parts *parts) {
+    size_t size = sizeof(tw__pub) + parts->channel_len + parts->key_len +
+                  parts->id_len + 2 + parts->len;
     store = size <= BLOCK_BYTES ? store : NULL;
     tw__pub *pub = store != NULL ? take_block(store) : tw__malloc(size);
     if (pub == NULL) {
@@ -52,19 +69,11 @@ tw__pub *tw__pub_create_in(tw__pub_store *store, const char *channel,
     tw__list_init(&pub->node);
     pub->_store = store;
     pub->_refs = 1;
-    pub->len = (uint32_t)len;
-    pub->channel_len = (uint8_t)channel_len;
-    pub->key_len = (uint8_t)key_len;
-    memcpy(pub->_bytes, channel, channel_len);
-    pub->_bytes[channel_len] = '\0';
-    char *key_place = pub->_bytes + channel_len + 1;
-    if (key_len > 0) {
-        memcpy(key_place, key, key_len);
-    }
-    key_place[key_len] = '\0';
-    if (data != NULL && len > 0) {
-        memcpy(tw__pub_data(pub), data, len);
-    }
+    pub->len = (uint32_t)parts->len;
+    pub->channel_len = (uint8_t)parts->channel_len;
+    pub->key_len = (uint8_t)parts->key_len;
+    pub->id_len = (uint8_t)parts->id_len;
+    fill(pub, parts);
     return pub;
 }
 

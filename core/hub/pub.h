@@ -1,6 +1,7 @@
 /* pub.h - a publication on its way: counted, immutable once handed on.
  *
- * One block holds the header, the channel's name, the key and the payload.
+ * One block holds the header, the channel's name, the key, the publisher's id
+ * for it and the payload.
  * The header travels unchanged through every member; flags that a member does
  * not know are forwarded.
  *
@@ -16,6 +17,7 @@
 enum {
     TW__CHANNEL_MAX = 255, /* bytes of a channel's name */
     TW__KEY_MAX = 255,
+    TW__PUB_ID_MAX = 255,
     TW__TRACE_BYTES = 16,
 };
 
@@ -57,24 +59,32 @@ typedef struct tw__pub {
     tw__pub_store *_store; /* NULL: the allocator's */
     uint32_t _refs;
     uint32_t len;
-    uint8_t channel_len, key_len;
+    uint8_t channel_len, key_len, id_len;
+    uint8_t type;   /* of its record on its way to where it is handled */
+    uint64_t token; /* of who waits for that; 0: nobody */
     tw__pub_header header;
-    char _bytes[]; /* channel, NUL, key, NUL, payload */
+    char _bytes[]; /* channel, NUL, key, NUL, id, payload */
 } tw__pub;
 
-/* A publication with a zeroed header and one reference, which is given; the
- * payload is copied from `data`, or left to be filled when `data` is NULL.
- * `store` may be NULL. NULL without memory. Lengths are checked by the caller.
- */
-tw__pub *tw__pub_create_in(tw__pub_store *store, const char *channel,
-                           size_t channel_len, const char *key, size_t key_len,
-                           const void *data, size_t len);
+/* What one is made of; lengths are checked by the caller. */
+typedef struct tw__pub_parts {
+    const char *channel, *key, *id;
+    size_t channel_len, key_len, id_len;
+    const void *data; /* NULL: left to be filled */
+    size_t len;
+} tw__pub_parts;
 
+/* A publication with a zeroed header and one reference, which is given; all is
+ * copied. `store` may be NULL. NULL without memory. */
+tw__pub *tw__pub_create_of(tw__pub_store *store, const tw__pub_parts *parts);
+
+/* The same without an id, from the allocator. */
 static inline tw__pub *tw__pub_create(const char *channel, size_t channel_len,
                                       const char *key, size_t key_len,
                                       const void *data, size_t len) {
-    return tw__pub_create_in(NULL, channel, channel_len, key, key_len, data,
-                             len);
+    const tw__pub_parts parts = {channel, key,  NULL, channel_len,
+                                 key_len, 0,    data, len};
+    return tw__pub_create_of(NULL, &parts);
 }
 
 static inline const char *tw__pub_channel(const tw__pub *pub) {
@@ -85,8 +95,20 @@ static inline const char *tw__pub_key(const tw__pub *pub) {
     return pub->_bytes + pub->channel_len + 1;
 }
 
+/* Not zero-terminated. */
+static inline const char *tw__pub_id(const tw__pub *pub) {
+    return pub->_bytes + pub->channel_len + pub->key_len + 2;
+}
+
 static inline uint8_t *tw__pub_data(tw__pub *pub) {
-    return (uint8_t *)pub->_bytes + pub->channel_len + pub->key_len + 2;
+    return (uint8_t *)pub->_bytes + pub->channel_len + pub->key_len +
+           pub->id_len + 2;
+}
+
+/* The bytes of its block. */
+static inline size_t tw__pub_size(const tw__pub *pub) {
+    return sizeof *pub + pub->channel_len + pub->key_len + pub->id_len + 2 +
+           pub->len;
 }
 
 static inline tw__pub *tw__pub_ref(tw__pub *pub) {

@@ -5,8 +5,9 @@ static int create(tw__classes **classes, const char *const *patterns,
                   size_t count, size_t *bad) {
     tw_class_config configs[8];
     for (size_t i = 0; i < count; i++) {
-        configs[i] =
-            (tw_class_config){patterns[i], TW_SLOW_DROP_OLD, (uint32_t)i + 1};
+        configs[i] = (tw_class_config){.pattern = patterns[i],
+                                       .slow = TW_SLOW_DROP_OLD,
+                                       .batch_ms = (uint32_t)i + 1};
     }
     return tw__classes_create(classes, configs, count, NULL, bad);
 }
@@ -78,6 +79,50 @@ static void bad_patterns_are_told(void **state) {
     assert_int_equal(tw__alloc_live(), live);
 }
 
+static void what_is_kept_has_a_maximum(void **state) {
+    tw_class_config configs[] = {
+        {.pattern = "a", .history = TW_HISTORY_MAX, .retain = TW_RETAIN_MAX},
+        {.pattern = "b"}};
+    tw__classes *classes;
+    size_t bad;
+    (void)state;
+    assert_int_equal(tw__classes_create(&classes, configs, 2, NULL, &bad), 0);
+    tw__class found = tw__classes_find(classes, "a", 1);
+    assert_int_equal(found.history, TW_HISTORY_MAX);
+    assert_int_equal(found.retain, TW_RETAIN_MAX);
+    tw__classes_destroy(classes);
+    configs[1].history = TW_HISTORY_MAX + 1;
+    assert_int_equal(tw__classes_create(&classes, configs, 2, NULL, &bad),
+                     TW_EINVALID);
+    assert_int_equal(bad, 1);
+    configs[1].history = 0;
+    configs[1].retain = TW_RETAIN_MAX + 1;
+    assert_int_equal(tw__classes_create(&classes, configs, 2, NULL, &bad),
+                     TW_EINVALID);
+}
+
+static void channels_of_users_are_known_by_their_pattern(void **state) {
+    static const struct {
+        const char *pattern, *name;
+        bool is_for_users;
+    } cases[] = {{"user:*", "user:ann", true},   {"user:a*", "user:ann", true},
+                 {"user:ann", "user:ann", true}, {"user*", "user:ann", false},
+                 {"*", "user:ann", false},       {"users:*", "users:1", false}};
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const tw_class_config config = {.pattern = cases[i].pattern};
+        tw__classes *classes;
+        size_t bad;
+        assert_int_equal(tw__classes_create(&classes, &config, 1, NULL, &bad),
+                         0);
+        assert_int_equal(
+            tw__classes_find(classes, cases[i].name, strlen(cases[i].name))
+                .is_for_users,
+            cases[i].is_for_users);
+        tw__classes_destroy(classes);
+    }
+}
+
 static void without_memory_there_are_no_classes(void **state) {
     const char *patterns[] = {"a", "b*", "c"};
     size_t live = tw__alloc_live(), bad;
@@ -96,6 +141,8 @@ int main(void) {
         cmocka_unit_test(the_most_specific_pattern_wins_in_any_order),
         cmocka_unit_test(what_matches_nothing_has_the_default),
         cmocka_unit_test(bad_patterns_are_told),
+        cmocka_unit_test(what_is_kept_has_a_maximum),
+        cmocka_unit_test(channels_of_users_are_known_by_their_pattern),
         cmocka_unit_test(without_memory_there_are_no_classes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -163,7 +163,9 @@ static void who_comes_back_is_a_newcomer(void **state) {
 }
 
 static tw__classes *classes_of(const char *pattern, uint32_t batch_ms) {
-    tw_class_config config = {pattern, TW_SLOW_CONFLATE, batch_ms};
+    tw_class_config config = {.pattern = pattern,
+                              .slow = TW_SLOW_CONFLATE,
+                              .batch_ms = batch_ms};
     tw__classes *classes;
     size_t bad;
     assert_int_equal(tw__classes_create(&classes, &config, 1, NULL, &bad), 0);

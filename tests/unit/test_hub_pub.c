@@ -17,8 +17,9 @@ static tw__pub *make(tw__pub_store *store, int number, size_t len) {
     char data[2048], name[16];
     memset(data, number, sizeof data);
     int name_len = snprintf(name, sizeof name, "c%d", number);
-    tw__pub *pub =
-        tw__pub_create_in(store, name, (size_t)name_len, "key", 3, data, len);
+    const tw__pub_parts parts = {name, "key", "id", (size_t)name_len,
+                                 3,    2,     data, len};
+    tw__pub *pub = tw__pub_create_of(store, &parts);
     assert_non_null(pub);
     return pub;
 }
@@ -29,6 +30,8 @@ static void check(tw__pub *pub, int number, size_t len) {
     snprintf(name, sizeof name, "c%d", number);
     assert_string_equal(tw__pub_channel(pub), name);
     assert_string_equal(tw__pub_key(pub), "key");
+    assert_int_equal(pub->id_len, 2);
+    assert_memory_equal(tw__pub_id(pub), "id", 2);
     assert_int_equal(pub->len, len);
     assert_memory_equal(tw__pub_data(pub), data, len);
     assert_int_equal(pub->header.except, 0);
@@ -92,7 +95,8 @@ static void without_memory_there_is_no_publication(void **state) {
     (void)state;
     for (size_t len = 10; len <= 1000; len += 990) {
         tw__alloc_fail_nth(1);
-        assert_null(tw__pub_create_in(&store, "c", 1, "", 0, NULL, len));
+        const tw__pub_parts parts = {"c", "", "", 1, 0, 0, NULL, len};
+        assert_null(tw__pub_create_of(&store, &parts));
     }
     tw__pub_unref(NULL);
     tw__pub_store_deinit(&store);
