@@ -14,17 +14,49 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "hub/history.h"
 #include "hub/pub.h"
 
 typedef struct tw__broker tw__broker;
 
-enum { TW__EPOCH_MAX = 16 };
+/* What is kept of a channel, by its class. */
+typedef struct tw__channel_class {
+    tw__history_class history;
+    bool has_presence; /* who is in it */
+    bool tells;        /* ... and who comes and goes */
+} tw__channel_class;
 
-/* Where a channel stands; all zero for a channel without history. */
-typedef struct tw__position {
-    uint64_t offset;
-    char epoch[TW__EPOCH_MAX + 1];
-} tw__position;
+enum tw__kept_what {
+    TW__KEPT_LOG = 1,
+    TW__KEPT_RETAINED = 2,
+    TW__KEPT_LATEST = 4, /* the retained one of the key, only */
+    TW__KEPT_SINCE = 8,  /* `since` is named; else from the oldest on */
+    TW__KEPT_REVERSE = 16 /* newest first; `since`: those before it */
+};
+
+/* A question for what a home keeps. With an epoch that is not the channel's
+ * nothing of the log is sent. */
+typedef struct tw__kept_query {
+    unsigned what; /* set of tw__kept_what */
+    tw__position since;
+    uint32_t limit;     /* publications of the log; 0: no limit */
+    size_t limit_bytes; /* of the log: the newest are sent that fit; backwards,
+                           or with a limit, those nearest to `since`, but one
+                           at the least. 0: what the engine can send at once */
+    const char *key;
+    size_t key_len;
+} tw__kept_query;
+
+/* The answer: the log in the order asked for, the retained by rising offset.
+ * Of what is sent of the log nothing is missing between `floor` and the end; in
+ * reverse, `floor` is that of all that is kept. */
+typedef struct tw__kept {
+    tw__position position;
+    uint64_t floor;
+    tw__pub *const *log;
+    tw__pub *const *retained;
+    size_t log_count, retained_count;
+} tw__kept;
 
 /* What the engine tells its user. */
 typedef struct tw__broker_events {
@@ -39,6 +71,14 @@ typedef struct tw__broker_events {
      * home stayed away for over 2 s, TW_EUNAVAILABLE; the engine ends,
      * TW_ECLOSED). Borrowed. */
     void (*on_lost)(void *arg, const tw__pub *pub, int error);
+    /* A channel in which this member has a confirmed interest stands elsewhere
+     * than its publications led to: its home was replaced, was asked again
+     * after a stream broke, or began or ceased to keep it. */
+    void (*on_position)(void *arg, const char *channel, size_t len,
+                        const tw__position *position);
+    /* What is kept of a channel. Pure: called at any time. */
+    void (*class_of)(void *arg, const char *channel, size_t len,
+                     tw__channel_class *class);
     void *arg;
 } tw__broker_events;
 
@@ -46,6 +86,7 @@ typedef struct tw__broker_events {
 typedef void (*tw__interest_cb)(int status, const tw__position *position,
                                 void *arg);
 typedef void (*tw__count_cb)(int status, uint64_t count, void *arg);
+typedef void (*tw__kept_cb)(int status, const tw__kept *kept, void *arg);
 
 typedef struct tw__broker_ops {
     /* Accepts a publication, which is in no list and now belongs to the engine.
@@ -53,6 +94,12 @@ typedef struct tw__broker_ops {
      * in. 0, TW_EOVERLOADED (the publish budget to the home is full),
      * TW_EUNAVAILABLE (the home is away for more than 2 s) or TW_ECLOSED. */
     int (*publish)(tw__broker *broker, tw__pub *pub);
+
+    /* The same, and `cb` is told the publication's position; or that of the
+     * first with its id; or TW_EUNAVAILABLE, when the home did not answer:
+     * then it may have been published. */
+    int (*publish_wait)(tw__broker *broker, tw__pub *pub, tw__interest_cb cb,
+                        void *arg);
 
     /* Declares that this member wants the channel's publications. `cb` is
      * called once when the home confirmed: every publication sequenced after
@@ -79,6 +126,19 @@ typedef struct tw__broker_ops {
      * stayed away. */
     int (*count)(tw__broker *broker, const char *channel, size_t len,
                  tw__count_cb cb, void *arg);
+
+    /* Asks for what is kept. What is delivered before the callback lies up to
+     * the position that it tells, what comes after it behind. Errors as of
+     * count(). */
+    int (*kept)(tw__broker *broker, const char *channel, size_t len,
+                const tw__kept_query *query, tw__kept_cb cb, void *arg);
+
+    /* Has the home forget the retained publication of a key. As publish(). */
+    int (*remove)(tw__broker *broker, const char *channel, size_t len,
+                  const char *key, size_t key_len);
+
+    /* class_of has changed: living channels follow. */
+    void (*reclass)(tw__broker *broker);
 } tw__broker_ops;
 
 struct tw__broker {

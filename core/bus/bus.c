@@ -14,47 +14,27 @@ enum {
     DEFAULT_DELIVERY_BUDGET = 16 << 20,
     DEFAULT_CONTROL_BUDGET = 4 << 20,
     DEFAULT_AWAY_MS = 2000,
+    DEFAULT_HISTORY_BUDGET = 256 << 20,
+    DEFAULT_GRACE_MS = 5000,
+    DEFAULT_TOLD_MAX = 100,
 };
 
 #define PEER(node) TW__CONTAINER(node, tw__peer, active)
-
-static tw__bus *bus_of(tw__broker *broker) {
-    return TW__CONTAINER(broker, tw__bus, broker);
-}
-
-static int op_publish(tw__broker *broker, tw__pub *pub) {
-    return tw__publish_accept(bus_of(broker), pub);
-}
-
-static int op_interest(tw__broker *broker, const char *channel, size_t len,
-                       tw__interest_cb cb, void *arg) {
-    return tw__interest_add(bus_of(broker), channel, len, cb, arg);
-}
-
-static void op_drop(tw__broker *broker, const char *channel, size_t len) {
-    tw__interest_drop(bus_of(broker), channel, len);
-}
-
-static bool op_set_count(tw__broker *broker, const char *channel, size_t len,
-                         uint32_t count) {
-    return tw__interest_set_count(bus_of(broker), channel, len, count);
-}
-
-static int op_count(tw__broker *broker, const char *channel, size_t len,
-                    tw__count_cb cb, void *arg) {
-    return tw__count_ask(bus_of(broker), channel, len, cb, arg);
-}
-
-static const tw__broker_ops ops = {op_publish, op_interest, op_drop,
-                                   op_set_count, op_count};
 
 /* What needs no other member. Confirmations come before the publications, so
  * that an interest gets what is sequenced behind its confirmation. */
 static bool run_own(tw__turn_hook *hook) {
     tw__bus *bus = TW__CONTAINER(hook, tw__bus, turn_hook);
+    tw__home_time_run(bus);
+    tw__wait_answer_failed(bus);
     tw__interest_answer_own(bus);
-    tw__count_answer_own(bus);
-    return tw__publish_run_own(bus);
+    bool is_work_left = tw__ask_answer_own(bus);
+    is_work_left |= tw__publish_run_own(bus);
+    if (!tw__list_is_empty(&bus->home.news)) {
+        tw__news_tell(bus);
+    }
+    tw__home_time_start(bus);
+    return is_work_left;
 }
 
 static bool run_link(tw__turn_hook *hook) {
@@ -76,6 +56,7 @@ static bool run_link(tw__turn_hook *hook) {
 static void free_memory(tw__bus *bus) {
     tw__home_deinit(&bus->home);
     tw__bytes_deinit(&bus->scratch);
+    tw__bytes_deinit(&bus->reply);
     tw__free(bus->read_buffer);
     tw__free(bus->dir);
     tw__free(bus);
@@ -125,6 +106,15 @@ static void set_defaults(tw__bus_config *config) {
     if (config->away_ms == 0) {
         config->away_ms = DEFAULT_AWAY_MS;
     }
+    if (config->history_budget_bytes == 0) {
+        config->history_budget_bytes = DEFAULT_HISTORY_BUDGET;
+    }
+    if (config->presence_grace_ms == 0) {
+        config->presence_grace_ms = DEFAULT_GRACE_MS;
+    }
+    if (config->presence_told_max == 0) {
+        config->presence_told_max = DEFAULT_TOLD_MAX;
+    }
 }
 
 static bool is_valid(const tw__bus_config *config) {
@@ -144,7 +134,9 @@ static bool is_valid(const tw__bus_config *config) {
 static void init_lists(tw__bus *bus) {
     tw__list_init(&bus->own_due);
     tw__list_init(&bus->dropped);
-    tw__list_init(&bus->own_counts);
+    tw__list_init(&bus->own_asks);
+    tw__list_init(&bus->waits);
+    tw__list_init(&bus->failed);
     tw__list_init(&bus->publications);
     tw__list_init(&bus->own_wants);
     tw__list_init(&bus->active);
@@ -159,15 +151,19 @@ static tw__bus *create(const tw__bus_config *config) {
     if (bus == NULL) {
         return NULL;
     }
-    bus->broker.ops = &ops;
+    bus->broker.ops = &tw__bus_broker_ops;
+    bus->locator.ops = &tw__bus_locator_ops;
+    bus->sweep.cb = tw__home_time_sweep;
     bus->config = *config;
     bus->members = members;
     bus->last_token = (uint64_t)config->incarnation << 32;
     set_defaults(&bus->config);
     init_lists(bus);
     tw__map_init(&bus->interests);
-    tw__home_init(&bus->home, config->slot);
+    tw__home_init(&bus->home, config->slot, &bus->config.events,
+                  bus->config.history_budget_bytes);
     tw__bytes_init(&bus->scratch);
+    tw__bytes_init(&bus->reply);
     for (uint16_t slot = 0; slot < members; slot++) {
         tw__peer_init(&bus->peers[slot], bus, slot);
     }
@@ -239,9 +235,11 @@ void tw__bus_destroy(tw__bus *bus) {
     }
     bus->is_closing = true;
     close_streams(bus);
+    tw__clockwork_clear(bus->config.clockwork, &bus->sweep);
     tw__interest_close_all(bus);
-    tw__count_close_all(bus);
+    tw__ask_close_all(bus);
     tw__publish_close_all(bus);
+    tw__wait_close_all(bus);
     tw__bus_wake(bus);
 }
 
@@ -249,10 +247,21 @@ tw__broker *tw__bus_broker(tw__bus *bus) {
     return &bus->broker;
 }
 
+tw__locator *tw__bus_locator(tw__bus *bus) {
+    return &bus->locator;
+}
+
 const tw__bus_stats *tw__bus_get_stats(tw__bus *bus) {
     tw__bus_stats *stats = &bus->stats;
     stats->interests = tw__map_len(&bus->interests);
     stats->home_channels = tw__home_channels(&bus->home);
+    stats->histories = tw__archive_len(&bus->home.archive);
+    stats->history_publications = bus->home.archive.publications;
+    stats->history_bytes = bus->home.archive.bytes;
+    stats->histories_given_up = bus->home.archive.given_up;
+    stats->users = tw__people_len(&bus->home.people);
+    stats->user_connections = bus->home.people.connections;
+    stats->persons = bus->home.persons;
     stats->queued_bytes = bus->publication_bytes;
     for (uint16_t slot = 0; slot < bus->members; slot++) {
         stats->queued_bytes += bus->peers[slot].publication_bytes +
@@ -264,7 +273,7 @@ const tw__bus_stats *tw__bus_get_stats(tw__bus *bus) {
 bool tw__bus_is_idle(const tw__bus *bus) {
     bool is_idle = tw__list_is_empty(&bus->own_due) &&
                    tw__list_is_empty(&bus->dropped) &&
-                   tw__list_is_empty(&bus->own_counts) &&
+                   tw__list_is_empty(&bus->own_asks) &&
                    tw__list_is_empty(&bus->publications);
     for (uint16_t slot = 0; is_idle && slot < bus->members; slot++) {
         is_idle = !tw__peer_has_something(&bus->peers[slot]);

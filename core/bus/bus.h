@@ -27,6 +27,7 @@
 
 #include "base/log.h"
 #include "bus/broker.h"
+#include "bus/locator.h"
 #include "net/clockwork.h"
 #include "net/poller.h"
 
@@ -53,7 +54,11 @@ typedef struct tw__bus_config {
     size_t delivery_budget_bytes; /* queued by a home to one member; 16 MiB */
     size_t control_budget_bytes;  /* interest and control to one peer; 4 MiB */
     uint32_t away_ms; /* how long publications wait for a home: 2000 */
+    size_t history_budget_bytes; /* of all that this home keeps; 256 MiB */
+    uint32_t presence_grace_ms;  /* in which coming back is no news; 5000 */
+    uint32_t presence_told_max;  /* persons up to which news are told; 100 */
     tw__broker_events events;
+    tw__locator_events locator_events;
 } tw__bus_config;
 
 /* Counters since creation; the caller puts them into its metrics. */
@@ -70,7 +75,13 @@ typedef struct tw__bus_stats {
     uint64_t link_resets;          /* given up by this side: overflow, memory */
     uint64_t link_protocol_errors; /* malformed records, wrong greetings */
     uint64_t link_unknown_records; /* skipped: of a type not known here */
-    uint64_t interests, home_channels, queued_bytes; /* gauges */
+    uint64_t publications_doubled; /* as home, known by their ids */
+    uint64_t histories_given_up;   /* as home, emptied by the budget */
+    uint64_t acts_lost;            /* on connections, users, presence */
+    /* gauges */
+    uint64_t interests, home_channels, queued_bytes;
+    uint64_t histories, history_publications, history_bytes;
+    uint64_t users, user_connections, persons;
 } tw__bus_stats;
 
 /* 0, TW_ENOMEM, TW_EIO, or TW_EINVALID for a slot, a number of slots or a
@@ -83,6 +94,7 @@ int tw__bus_create(tw__bus **bus, const tw__bus_config *config);
 void tw__bus_destroy(tw__bus *bus);
 
 tw__broker *tw__bus_broker(tw__bus *bus);
+tw__locator *tw__bus_locator(tw__bus *bus);
 const tw__bus_stats *tw__bus_get_stats(tw__bus *bus);
 
 /* The slot that is home of a channel. The rule for braces is that of Redis'

@@ -24,8 +24,10 @@
 
 #include "bus/bus.h"
 #include "bus/home.h"
+#include "bus/locator.h"
 #include "bus/outbox.h"
 #include "bus/record.h"
+#include "net/wheel.h"
 #include "net/listener.h"
 
 typedef struct tw__peer tw__peer;
@@ -51,14 +53,26 @@ typedef struct tw__interest {
     char channel[];
 } tw__interest;
 
-typedef struct tw__count_request {
+/* What an answer goes to. `reply` is NULL when `status` is an error. */
+typedef void (*tw__reply_cb)(int status, const tw__record *reply, void *arg);
+
+/* A question to another member, or to this one, kept until it is answered. */
+typedef struct tw__ask {
     tw__list node;
     uint64_t token;
-    tw__count_cb cb;
+    tw__reply_cb cb;
     void *arg;
-    uint8_t len;
-    char channel[];
-} tw__count_request;
+    uint32_t len;
+    uint8_t bytes[]; /* its record */
+} tw__ask;
+
+/* A publisher who waits for the position. */
+typedef struct tw__wait {
+    tw__list node; /* in the order of tokens, which is that of publishing */
+    uint64_t token;
+    tw__interest_cb cb;
+    void *arg;
+} tw__wait;
 
 enum tw__peer_state {
     TW__PEER_OFF,      /* no stream, none wanted */
@@ -91,39 +105,52 @@ struct tw__peer {
     tw__list interests;   /* all that it is home of */
     tw__list due;         /* of them, and of dropped ones: to be told */
     size_t dropped_bytes; /* the DROP records in `due` */
-    tw__list counts_due, counts_sent;
-    size_t count_bytes;    /* of both */
-    tw__list publications; /* not in the outbox yet */
+    tw__list asks_due, asks_sent;
+    size_t ask_bytes;      /* of both */
+    tw__list publications; /* and what is ordered with them: not in the outbox
+                              yet */
     size_t publication_bytes;
+    tw__list waits; /* for some of them, and for some that have left */
 
     /* the other as a member, this slot the home */
     tw__inlet *inlet;
     tw__list wants;          /* its interests */
     tw__list confirms, gaps; /* of them: what is owed */
     bool is_congested;       /* deliveries are dropped until half has left */
+    tw__list questions;      /* of its asks: those not answered yet */
+    bool has_lost_answers;   /* a stream broke with some in it */
+    bool is_fresh; /* it knows no more what this member entered: to be told */
 };
 
 struct tw__bus {
     tw__broker broker;
+    tw__locator locator;
     tw__bus_config config;
     char *dir;
     tw__bus_stats stats;
     tw__turn_hook turn_hook, link_hook, close_hook;
     tw__listener listener;
     bool is_closing;
+    bool has_fresh;    /* some peer is */
     uint64_t last_token;
     tw__map interests; /* by channel; not the dropped ones */
     tw__list own_due;  /* own interests in channels of this slot */
     tw__list dropped;  /* not confirmed, to be answered TW_ECLOSED */
-    tw__list own_counts;
-    tw__list publications; /* to channels of this slot */
+    tw__list own_asks;
+    size_t own_ask_bytes;
+    tw__list publications; /* and the like, to homes in this slot */
     size_t publication_bytes;
+    tw__list waits;  /* for those */
+    tw__list failed; /* waits whose answer will not come */
     tw__home home;
+    tw__wheel_entry sweep; /* of what the home keeps */
     tw__list own_wants; /* what the home knows of this member */
     tw__list active;
     tw__list inlets, dead_inlets;
     uint8_t *read_buffer;
     tw__bytes scratch; /* one record, while it is forwarded */
+    tw__bytes reply;   /* the payload of an answer, while it is made */
+    tw__position replied; /* the position in it */
     uint16_t members;  /* in `peers`; the own slot's is not used */
     tw__peer peers[];
 };
@@ -216,53 +243,186 @@ void tw__interest_suspect(tw__peer *peer);
 void tw__interest_on_confirm(tw__peer *peer, const tw__record *record);
 void tw__interest_on_deliver(tw__peer *peer, const tw__record *record);
 void tw__interest_on_gap(tw__peer *peer, const tw__record *record);
+void tw__interest_on_presence(tw__peer *peer, const tw__record *record);
 
-/* count.c: questions for the subscribers of all members. */
+/* ask.c: questions for homes and other members. */
 
-int tw__count_ask(tw__bus *bus, const char *channel, size_t len,
-                  tw__count_cb cb, void *arg);
-void tw__count_answer_own(tw__bus *bus); /* calls out */
-int tw__count_tell(tw__peer *peer);      /* 0 or TW_ENOMEM */
-void tw__count_untell(tw__peer *peer);   /* all will be asked again */
-void tw__count_on_reply(tw__peer *peer, const tw__record *record);
-void tw__count_fail(tw__peer *peer, int status); /* calls out */
-void tw__count_close_all(tw__bus *bus);          /* calls out */
+/* Asks the member; the record's token is filled in. 0, TW_EOVERLOADED,
+ * TW_EUNAVAILABLE, TW_ECLOSED or TW_ENOMEM. */
+int tw__ask_member(tw__bus *bus, uint16_t member, tw__record *record,
+                   tw__reply_cb cb, void *arg);
+/* The same for the home of the record's channel. */
+int tw__ask_home(tw__bus *bus, tw__record *record, tw__reply_cb cb, void *arg);
+/* Within a limit; true when some are left. Calls out. */
+bool tw__ask_answer_own(tw__bus *bus);
+int tw__ask_tell(tw__peer *peer);      /* 0 or TW_ENOMEM */
+void tw__ask_untell(tw__peer *peer);   /* all will be asked again */
+void tw__ask_on_reply(tw__peer *peer, const tw__record *record);
+void tw__ask_fail(tw__peer *peer, int status); /* calls out */
+void tw__ask_close_all(tw__bus *bus);          /* calls out */
 
-/* publish.c: publications on their way to their home. */
+/* answer.c: those that others ask of this one. */
+
+/* 0, TW_ENOMEM, or TW_EINVALID for what is not for this member. */
+int tw__answer_on_ask(tw__peer *peer, const tw__record *record,
+                      const uint8_t *bytes, size_t len);
+/* Answers what waits, while there is room. 0 or TW_ENOMEM. */
+int tw__answer_tell(tw__peer *peer);
+void tw__answer_forget(tw__peer *peer);
+/* Makes the answer to a question, its payload in bus.reply. A failure is in its
+ * status. */
+void tw__answer_make(tw__bus *bus, const tw__record *question,
+                     tw__record *reply);
+/* What the payload of an answer can hold, and what one should that can do with
+ * less: half of what a member may be owed. */
+enum { TW__ANSWER_MAX = TW__RECORD_MAX - 1024 };
+size_t tw__answer_room(const tw__bus *bus);
+/* Appends a record to the payload of the answer. 0, TW_ENOMEM or TW_ELIMIT. */
+int tw__answer_put(tw__bus *bus, const tw__record *record);
+/* The answer is needed no more: gives back the memory of a long one. */
+void tw__answer_done(tw__bus *bus);
+
+/* kept.c */
+int tw__kept_ask(tw__bus *bus, const char *channel, size_t len,
+                 const tw__kept_query *query, tw__kept_cb cb, void *arg);
+int tw__kept_answer(tw__bus *bus, const tw__record *question,
+                    tw__record *reply); /* 0 or TW_ENOMEM */
+
+/* persons.c: who is in a channel. Member numbers are those of who tells. */
+int tw__persons_on_enter(tw__bus *bus, uint16_t member,
+                         const tw__record *record); /* 0 or TW_ENOMEM */
+void tw__persons_on_leave(tw__bus *bus, const tw__record *record);
+void tw__persons_drop_member(tw__bus *bus, uint16_t member);
+void tw__persons_sweep(tw__bus *bus);
+void tw__persons_settle(tw__bus *bus, tw__home_channel *channel);
+/* A member may have missed news of the channel, or this home have missed some:
+ * when a grace time has gone, all is told to be new. */
+void tw__persons_doubt(tw__bus *bus, tw__home_channel *channel);
+void tw__person_record(tw__record *record, const tw__person *person);
+/* The persons in records of a type; *persons is given, and its texts borrowed
+ * of `data`. Returns how many. */
+size_t tw__persons_read(const uint8_t *data, size_t len, uint8_t type,
+                        tw__person **persons);
+int tw__persons_ask(tw__bus *bus, const char *channel, size_t len,
+                    uint32_t limit, tw__persons_cb cb, void *arg);
+int tw__persons_answer(tw__bus *bus, const tw__record *question,
+                       tw__record *reply);
+
+/* news.c: who came and went, told to the members. */
+void tw__news_are_due(tw__bus *bus, tw__home_channel *channel);
+void tw__news_tell(tw__bus *bus); /* calls out */
+void tw__news_on_record(tw__bus *bus, const tw__record *record);
+
+/* users.c: the home of users. */
+void tw__users_on_enter(tw__bus *bus, uint16_t member,
+                        const tw__record *record);
+void tw__users_on_leave(tw__bus *bus, const tw__record *record);
+void tw__users_on_act(tw__bus *bus, const tw__record *record);
+int tw__users_ask(tw__bus *bus, const char *user, size_t len, tw__conns_cb cb,
+                  void *arg);
+int tw__users_answer(tw__bus *bus, const tw__record *question,
+                     tw__record *reply);
+int tw__conns_answer(tw__bus *bus, const tw__record *question,
+                     tw__record *reply);
+
+/* locator.c */
+extern const tw__locator_ops tw__bus_locator_ops;
+/* The member that an id names; it need not exist. */
+static inline uint16_t tw__member_of_id(const uint8_t *id) {
+    return (uint16_t)(id[0] | id[1] << 8);
+}
+
+/* publish.c: publications, and what is ordered with them, on their way. */
 
 int tw__publish_accept(tw__bus *bus, tw__pub *pub);
+int tw__publish_wait(tw__bus *bus, tw__pub *pub, tw__interest_cb cb, void *arg);
+/* The same of a record that is no publication, to a member. */
+int tw__publish_record(tw__bus *bus, uint16_t member, const tw__record *record);
 int tw__publish_tell(tw__peer *peer); /* 0 or TW_ENOMEM */
 void tw__publish_recover(
     tw__peer *peer); /* from the outbox, which is cleared */
+uint64_t tw__publish_first_token(const tw__peer *peer);
 void tw__publish_fail(tw__peer *peer, int status); /* calls out */
 void tw__publish_close_all(tw__bus *bus);          /* calls out */
 
-/* Sequences what was published to channels of this slot, within a limit; true
- * when some is left. Calls out. */
+/* count.c */
+int tw__count_ask(tw__bus *bus, const char *channel, size_t len,
+                  tw__count_cb cb, void *arg);
+
+/* wait.c: those who wait for a position. */
+int tw__wait_add(tw__list *waits, uint64_t token, tw__interest_cb cb,
+                 void *arg); /* 0 or TW_ENOMEM */
+/* Answers the one with that token, if there still is one. Calls out. */
+void tw__wait_end(tw__list *waits, uint64_t token, int status,
+                  const tw__position *position);
+/* One of a peer's will not be answered: it was lost here. */
+void tw__wait_lose(tw__peer *peer, uint64_t token);
+/* What has left of a peer is not answered any more, but for what is before
+ * `token`. */
+void tw__wait_give_up(tw__peer *peer, uint64_t token);
+void tw__wait_answer_failed(tw__bus *bus); /* calls out */
+void tw__wait_close_all(tw__bus *bus);     /* calls out */
+
+/* Handles what was published to homes of this slot, within a limit; true when
+ * some is left. Calls out. */
 bool tw__publish_run_own(tw__bus *bus);
+
+/* act.c: what is ordered with publications and is none. Calls out. */
+void tw__act_run(tw__bus *bus, uint16_t member, const tw__record *record);
+/* The same of another member's. 0, or TW_EINVALID for what is not for this one
+ * or malformed. */
+int tw__act_on_record(tw__peer *peer, const tw__record *record);
 
 /* deliver.c: this slot as home. */
 
-/* Puts a publication in order: forwards it and hands it to this member, when
- * they want it. The reference is taken. Calls out. */
+/* Puts a publication in order: keeps it, forwards it and hands it to this
+ * member, when they want it. The reference is taken. Calls out. */
 void tw__deliver_pub(tw__bus *bus, tw__pub *pub);
 
-/* Requests of a member. `bytes` are the whole record's and may be changed.
- * on_interest: 0, TW_ENOMEM, or TW_EINVALID for a channel of another home.
- * on_publish calls out. */
+/* The same of another member's. `bytes` are the whole record's and may be
+ * changed. Calls out. */
 void tw__deliver_on_publish(tw__peer *peer, const tw__record *record,
                             uint8_t *bytes, size_t len);
-int tw__deliver_on_interest(tw__peer *peer, const tw__record *record);
-void tw__deliver_on_count(tw__peer *peer, const tw__record *record);
-void tw__deliver_on_drop(tw__peer *peer, const tw__record *record);
-void tw__deliver_on_count_request(tw__peer *peer, const tw__record *record);
+
+/* forward.c: what it owes the other members. */
+
+/* Tells those who are owed a confirmation where the channel stands, which is
+ * about to change. */
+void tw__deliver_confirm(tw__bus *bus, tw__home_channel *channel);
+/* Forwards a publication to all who want the channel, or owes them a gap.
+ * `bytes` are NULL when there was no memory to make them. */
+void tw__deliver_forward(tw__bus *bus, tw__home_channel *channel,
+                         const uint8_t *bytes, size_t len);
+/* The same for news of persons. */
+void tw__deliver_news(tw__bus *bus, tw__home_channel *channel,
+                      const uint8_t *bytes, size_t len);
+void tw__deliver_suspect_news(tw__peer *peer);
 
 /* Moves confirmations and gaps into the outbox while there is room. 0 or
  * TW_ENOMEM. */
 int tw__deliver_tell(tw__peer *peer);
 
-/* The member's interests are gone with its stream. */
-void tw__deliver_forget(tw__peer *peer);
+/* want.c: what members want. */
+
+/* 0, TW_ENOMEM, or TW_EINVALID for a channel of another home. */
+int tw__want_on_interest(tw__peer *peer, const tw__record *record);
+void tw__want_on_count(tw__peer *peer, const tw__record *record);
+void tw__want_on_drop(tw__peer *peer, const tw__record *record);
+
+/* The position of a channel has changed, otherwise than by publications. Calls
+ * out. */
+void tw__want_reposition(tw__bus *bus, tw__home_channel *channel);
+
+/* What the member told is gone with its stream. */
+void tw__want_forget(tw__peer *peer);
+
+/* bus_ops.c */
+extern const tw__broker_ops tw__bus_broker_ops;
+
+/* home_time.c: what a home does by itself. */
+void tw__home_time_run(tw__bus *bus); /* in each turn; calls out */
+void tw__home_time_start(tw__bus *bus); /* when there is something to sweep */
+void tw__home_time_sweep(tw__wheel_entry *entry);
 
 /* inlet.c: incoming streams. */
 

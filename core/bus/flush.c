@@ -19,7 +19,7 @@ static void fill(tw__peer *peer) {
         config->delivery_budget_bytes / 2) {
         peer->is_congested = false;
     }
-    if (tw__interest_tell(peer) != 0 || tw__count_tell(peer) != 0 ||
+    if (tw__interest_tell(peer) != 0 || tw__ask_tell(peer) != 0 ||
         tw__deliver_tell(peer) != 0 || tw__publish_tell(peer) != 0) {
         tw__clockwork_set(config->clockwork, &peer->retry, RETRY_MS);
     }
@@ -65,9 +65,10 @@ static size_t write_some(tw__peer *peer) {
 bool tw__peer_has_something(const tw__peer *peer) {
     return !tw__outbox_is_empty(&peer->outbox) ||
            !tw__list_is_empty(&peer->due) ||
-           !tw__list_is_empty(&peer->counts_due) ||
+           !tw__list_is_empty(&peer->asks_due) ||
            !tw__list_is_empty(&peer->confirms) ||
            !tw__list_is_empty(&peer->gaps) ||
+           !tw__list_is_empty(&peer->questions) ||
            !tw__list_is_empty(&peer->publications);
 }
 

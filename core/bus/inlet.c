@@ -26,7 +26,7 @@ void tw__inlet_close(tw__inlet *inlet) {
     tw__list_push(&bus->dead_inlets, &inlet->node);
     if (peer != NULL && peer->inlet == inlet) {
         peer->inlet = NULL;
-        tw__deliver_forget(peer);
+        tw__want_forget(peer);
     }
 }
 
@@ -50,25 +50,39 @@ static int dispatch(tw__peer *peer, const tw__record *record, uint8_t *bytes,
         tw__interest_on_deliver(peer, record);
         return 0;
     case TW__RECORD_INTEREST:
-        return tw__deliver_on_interest(peer, record);
+        return tw__want_on_interest(peer, record);
     case TW__RECORD_CONFIRM:
         tw__interest_on_confirm(peer, record);
         return 0;
     case TW__RECORD_COUNT:
-        tw__deliver_on_count(peer, record);
+        tw__want_on_count(peer, record);
         return 0;
     case TW__RECORD_DROP:
-        tw__deliver_on_drop(peer, record);
+        tw__want_on_drop(peer, record);
         return 0;
     case TW__RECORD_GAP:
         tw__interest_on_gap(peer, record);
         return 0;
     case TW__RECORD_COUNT_REQUEST:
-        tw__deliver_on_count_request(peer, record);
+    case TW__RECORD_KEPT_REQUEST:
+    case TW__RECORD_PRESENCE_REQUEST:
+    case TW__RECORD_USER_REQUEST:
+    case TW__RECORD_CONNS_REQUEST:
+        return tw__answer_on_ask(peer, record, bytes, len);
+    case TW__RECORD_REPLY:
+        tw__ask_on_reply(peer, record);
         return 0;
-    case TW__RECORD_COUNT_REPLY:
-        tw__count_on_reply(peer, record);
+    case TW__RECORD_PRESENCE:
+        tw__interest_on_presence(peer, record);
         return 0;
+    case TW__RECORD_REMOVE:
+    case TW__RECORD_ENTER:
+    case TW__RECORD_LEAVE:
+    case TW__RECORD_USER_ENTER:
+    case TW__RECORD_USER_LEAVE:
+    case TW__RECORD_USER_ACT:
+    case TW__RECORD_ACT:
+        return tw__act_on_record(peer, record);
     case TW__RECORD_HELLO:
     case TW__RECORD_HELLO_ACK:
         return TW_EINVALID;

@@ -49,6 +49,7 @@ static int register_own(tw__bus *bus, tw__interest *interest) {
                                     interest->len, bus->config.slot,
                                     &bus->own_wants, &interest->at_home);
     if (err == 0) {
+        tw__home_history(&bus->home, interest->at_home->channel, false);
         tw__list_push(&bus->own_due, &interest->due);
         tw__bus_wake(bus);
     }
@@ -170,14 +171,15 @@ static void answer_dropped(tw__bus *bus) {
 
 /* What callbacks add to the list waits for the next turn. */
 void tw__interest_answer_own(tw__bus *bus) {
-    static const tw__position no_history;
     tw__list waiting, *node;
     answer_dropped(bus);
     tw__list_init(&waiting);
     tw__list_move_all(&waiting, &bus->own_due);
     while ((node = tw__list_shift(&waiting)) != NULL) {
+        tw__position position;
+        tw__home_position(DUE(node)->at_home->channel, &position);
         DUE(node)->at_home->is_ready = true;
-        tw__interest_answer(DUE(node), 0, &no_history);
+        tw__interest_answer(DUE(node), 0, &position);
     }
 }
 

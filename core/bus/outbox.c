@@ -7,12 +7,21 @@
  * waited: ordinary traffic does not allocate, and a burst does not stay. */
 enum { KEEP_BYTES = 512 * 1024 };
 
-static enum tw__outbox_class class_of(uint8_t type) {
+enum tw__outbox_class tw__outbox_class_of(uint8_t type) {
     switch (type) {
     case TW__RECORD_PUBLISH:
+    case TW__RECORD_REMOVE:
+    case TW__RECORD_ENTER:
+    case TW__RECORD_LEAVE:
+    case TW__RECORD_USER_ENTER:
+    case TW__RECORD_USER_LEAVE:
+    case TW__RECORD_USER_ACT:
+    case TW__RECORD_ACT:
         return TW__OUTBOX_PUBLISH;
     case TW__RECORD_DELIVER:
     case TW__RECORD_GAP:
+    case TW__RECORD_REPLY:
+    case TW__RECORD_PRESENCE:
         return TW__OUTBOX_DELIVERY;
     default:
         return TW__OUTBOX_CONTROL;
@@ -29,7 +38,7 @@ void tw__outbox_deinit(tw__outbox *outbox) {
 }
 
 static void count_in(tw__outbox *outbox, uint8_t type, size_t len) {
-    outbox->level[class_of(type)] += len;
+    outbox->level[tw__outbox_class_of(type)] += len;
     outbox->records++;
     if (tw__bytes_len(&outbox->_bytes) > outbox->_peak) {
         outbox->_peak = tw__bytes_len(&outbox->_bytes);
@@ -90,7 +99,7 @@ size_t tw__outbox_sent(tw__outbox *outbox, size_t len) {
         if (outbox->_head_sent < size) {
             break;
         }
-        outbox->level[class_of(tw__record_type_of(head))] -= size;
+        outbox->level[tw__outbox_class_of(tw__record_type_of(head))] -= size;
         outbox->_head_sent -= size;
         tw__bytes_consume(&outbox->_bytes, size);
         records++;

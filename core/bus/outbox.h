@@ -17,8 +17,8 @@
 
 enum tw__outbox_class {
     TW__OUTBOX_CONTROL,
-    TW__OUTBOX_DELIVERY, /* DELIVER, GAP */
-    TW__OUTBOX_PUBLISH,
+    TW__OUTBOX_DELIVERY, /* DELIVER, GAP, REPLY, PRESENCE */
+    TW__OUTBOX_PUBLISH,  /* all that is ordered with publications */
     TW__OUTBOX_CLASSES
 };
 
@@ -29,6 +29,9 @@ typedef struct tw__outbox {
     size_t level[TW__OUTBOX_CLASSES]; /* bytes; read only */
     size_t records;                   /* read only */
 } tw__outbox;
+
+/* Of a type of records. */
+enum tw__outbox_class tw__outbox_class_of(uint8_t type);
 
 void tw__outbox_init(tw__outbox *outbox);
 void tw__outbox_deinit(tw__outbox *outbox);

@@ -29,13 +29,14 @@ static void close_stream(tw__peer *peer) {
  * interests get to the replacement. An extra member may be gone for good and
  * is called on only when something waits for it. */
 static bool is_needed(const tw__peer *peer) {
-    return is_home(peer) || !tw__outbox_is_empty(&peer->outbox) ||
-           !tw__list_is_empty(&peer->wants);
+    return is_home(peer) || peer->has_lost_answers ||
+           tw__peer_has_something(peer) || !tw__list_is_empty(&peer->wants);
 }
 
+/* What waits for one that stays away fails, whoever it is; but only a home is
+ * known to come back, and is not called on for what is new meanwhile. */
 static void start_away(tw__peer *peer) {
-    if (is_home(peer) && !peer->is_unavailable &&
-        !tw__wheel_is_set(&peer->away)) {
+    if (!peer->is_unavailable && !tw__wheel_is_set(&peer->away)) {
         tw__clockwork_set(peer->bus->config.clockwork, &peer->away,
                           peer->bus->config.away_ms);
     }
@@ -70,9 +71,12 @@ void tw__peer_reset(tw__peer *peer) {
     if (peer->state == TW__PEER_OPEN && now_ms - peer->opened_ms >= LASTED_MS) {
         peer->backoff_ms = BACKOFF_MIN_MS;
     }
+    if (peer->state == TW__PEER_OPEN) {
+        tw__deliver_suspect_news(peer);
+    }
     tw__publish_recover(peer);
     tw__interest_untell(peer);
-    tw__count_untell(peer);
+    tw__ask_untell(peer);
     peer->is_congested = false;
     rest(peer);
 }
@@ -141,8 +145,14 @@ static void on_opened(tw__peer *peer, uint32_t incarnation) {
     peer->state = TW__PEER_OPEN;
     peer->opened_ms = tw__loop_now(peer->bus->config.loop);
     peer->is_unavailable = false;
+    peer->has_lost_answers = false;
     tw__clockwork_clear(peer->bus->config.clockwork, &peer->away);
     peer->bus->stats.link_connects++;
+    if (peer->streams > 1 && is_home(peer)) {
+        peer->is_fresh = true;
+        peer->bus->has_fresh = true;
+        tw__bus_wake(peer->bus);
+    }
     tw__peer_use(peer);
 }
 
@@ -206,13 +216,19 @@ static void on_retry(tw__wheel_entry *entry) {
 
 static void on_away(tw__wheel_entry *entry) {
     tw__peer *peer = TW__CONTAINER(entry, tw__peer, away);
-    peer->is_unavailable = true;
+    peer->is_unavailable = is_home(peer);
+    peer->has_lost_answers = false;
     tw__log_printf(peer->bus->config.log, TW_LOG_WARN,
-                   "bus: home %u has been away for %u ms", peer->slot,
+                   "bus: member %u has been away for %u ms", peer->slot,
                    peer->bus->config.away_ms);
     tw__publish_fail(peer, TW_EUNAVAILABLE);
     if (!peer->bus->is_closing) {
-        tw__count_fail(peer, TW_EUNAVAILABLE);
+        tw__ask_fail(peer, TW_EUNAVAILABLE);
+    }
+    if (!peer->bus->is_closing && peer->state == TW__PEER_RESTING &&
+        !is_needed(peer)) {
+        peer->state = TW__PEER_OFF;
+        tw__clockwork_clear(peer->bus->config.clockwork, &peer->retry);
     }
 }
 
@@ -228,8 +244,10 @@ void tw__peer_init(tw__peer *peer, tw__bus *bus, uint16_t slot) {
     tw__list_init(&peer->active);
     tw__list_init(&peer->interests);
     tw__list_init(&peer->due);
-    tw__list_init(&peer->counts_due);
-    tw__list_init(&peer->counts_sent);
+    tw__list_init(&peer->asks_due);
+    tw__list_init(&peer->asks_sent);
+    tw__list_init(&peer->questions);
+    tw__list_init(&peer->waits);
     tw__list_init(&peer->publications);
     tw__list_init(&peer->wants);
     tw__list_init(&peer->confirms);

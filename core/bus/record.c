@@ -52,7 +52,8 @@ static void write_header(uint8_t *out, const tw__record *record) {
     put32(out + 12, header->origin.node);
     put32(out + 16, header->origin.incarnation);
     put16(out + 20, header->origin.slot);
-    put16(out + 22, 0);
+    out[22] = record->id_len;
+    out[23] = record->status;
     put64(out + 24, header->except);
     put64(out + 32, header->offset);
     put64(out + 40, header->deadline_ms);
@@ -72,6 +73,7 @@ void tw__record_write(uint8_t *out, const tw__record *record) {
     out += TW__RECORD_HEADER;
     out = put_bytes(out, record->channel, record->channel_len);
     out = put_bytes(out, record->key, record->key_len);
+    out = put_bytes(out, record->id, record->id_len);
     put_bytes(out, record->data, record->len);
 }
 
@@ -90,6 +92,8 @@ static void read_header(const uint8_t *in, tw__record *record) {
     header->origin.node = get32(in + 12);
     header->origin.incarnation = get32(in + 16);
     header->origin.slot = get16(in + 20);
+    record->id_len = in[22];
+    record->status = in[23];
     header->except = get64(in + 24);
     header->offset = get64(in + 32);
     header->deadline_ms = get64(in + 40);
@@ -106,8 +110,11 @@ int tw__record_parse(const uint8_t *data, size_t len, tw__record *record,
     if (len >= 5 && data[4] != TW__RECORD_VERSION) {
         return TW_EINVALID;
     }
-    if (len >= 12 && (size_t)TW__RECORD_HEADER + data[10] + data[11] > size) {
-        return TW_EINVALID;
+    if (len >= 12) {
+        size_t names = (size_t)data[10] + data[11] + (len >= 23 ? data[22] : 0);
+        if (TW__RECORD_HEADER + names > size) {
+            return TW_EINVALID;
+        }
     }
     if (len < TW__RECORD_HEADER || len < size) {
         *taken = 0;
@@ -116,32 +123,53 @@ int tw__record_parse(const uint8_t *data, size_t len, tw__record *record,
     read_header(data, record);
     record->channel = (const char *)data + TW__RECORD_HEADER;
     record->key = record->channel + record->channel_len;
-    record->data = (const uint8_t *)record->key + record->key_len;
+    record->id = record->key + record->key_len;
+    record->data = (const uint8_t *)record->id + record->id_len;
     record->len = (uint32_t)(size - TW__RECORD_HEADER - record->channel_len -
-                             record->key_len);
+                             record->key_len - record->id_len);
     *taken = size;
     return 0;
 }
 
-void tw__record_of_pub(tw__record *record, enum tw__record_type type,
-                       tw__pub *pub) {
+void tw__record_renumber(uint8_t *bytes, uint64_t number) {
+    put64(bytes + 32, number);
+}
+
+void tw__record_of_pub(tw__record *record, uint8_t type, tw__pub *pub) {
     record->header = pub->header;
-    record->token = 0;
+    record->token = pub->token;
     record->len = pub->len;
-    record->type = (uint8_t)type;
+    record->type = type;
+    record->status = 0;
     record->channel_len = pub->channel_len;
     record->key_len = pub->key_len;
     record->channel = tw__pub_channel(pub);
     record->key = tw__pub_key(pub);
+    record->id_len = pub->id_len;
+    record->id = tw__pub_id(pub);
     record->data = tw__pub_data(pub);
 }
 
 tw__pub *tw__record_to_pub(const tw__record *record, tw__pub_store *store) {
-    tw__pub *pub = tw__pub_create_in(
-        store, record->channel, record->channel_len, record->key,
-        record->key_len, record->data, record->len);
+    const tw__pub_parts parts = {
+        record->channel,     record->key,     record->id,
+        record->channel_len, record->key_len, record->id_len,
+        record->data,        record->len};
+    tw__pub *pub = tw__pub_create_of(store, &parts);
     if (pub != NULL) {
         pub->header = record->header;
+        pub->token = record->token;
+        pub->type = record->type;
     }
     return pub;
+}
+
+tw__position tw__record_position(const tw__record *record) {
+    tw__position position = {.offset = record->header.offset};
+    size_t len = record->id_len < TW__EPOCH_MAX ? record->id_len
+                                                : (size_t)TW__EPOCH_MAX;
+    if (len > 0) {
+        memcpy(position.epoch, record->id, len);
+    }
+    return position;
 }

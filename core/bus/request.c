@@ -29,6 +29,7 @@ static void write_request(tw__peer *peer, tw__interest *interest,
         record->type = TW__RECORD_DROP;
     } else if (is_to_be_requested(interest)) {
         record->type = TW__RECORD_INTEREST;
+        record->header.flags = interest->is_confirmed ? TW__INTEREST_AGAIN : 0;
         record->token = ++peer->bus->last_token;
     }
 }
@@ -106,7 +107,8 @@ void tw__interest_suspect(tw__peer *peer) {
         }
     }
     if (!peer->bus->is_closing) {
-        tw__count_untell(peer);
+        tw__ask_untell(peer);
+        tw__wait_give_up(peer, tw__publish_first_token(peer));
     }
 }
 
@@ -117,21 +119,44 @@ static tw__interest *find_at(const tw__peer *peer, const tw__record *record) {
     return interest != NULL && interest->home == peer ? interest : NULL;
 }
 
+static bool is_positioned(const tw__position *position) {
+    return position->epoch[0] != '\0';
+}
+
+/* A renewal, or news: what is in the channel may not all have come. Where it
+ * has a position that tells exactly what. The name is copied, since the
+ * callback may drop the interest. */
+static void tell_position(tw__bus *bus, const tw__interest *interest,
+                          const tw__position *position, bool is_renewal) {
+    const tw__broker_events *events = &bus->config.events;
+    char channel[TW__CHANNEL_MAX];
+    size_t len = interest->len;
+    memcpy(channel, interest->channel, len);
+    if (is_renewal && !is_positioned(position)) {
+        tell_gap(bus, channel, len, 0);
+    }
+    if (events->on_position != NULL && !bus->is_closing) {
+        events->on_position(events->arg, channel, len, position);
+    }
+}
+
+/* One with another token than the newest answers a request that was made again
+ * since; but it says, at its place in the stream, where the channel stands. */
 void tw__interest_on_confirm(tw__peer *peer, const tw__record *record) {
     tw__interest *interest = find_at(peer, record);
-    if (interest == NULL || !interest->is_awaited ||
-        interest->token != record->token) {
+    tw__position position = tw__record_position(record);
+    if (interest == NULL) {
         return;
     }
-    interest->is_awaited = false;
+    bool is_newest = interest->is_awaited && interest->token == record->token;
+    if (is_newest) {
+        interest->is_awaited = false;
+    }
     if (interest->is_confirmed) {
-        tell_unknown_gap(peer->bus, interest);
-        return;
+        tell_position(peer->bus, interest, &position, is_newest);
+    } else if (is_newest) {
+        tw__interest_answer(interest, 0, &position);
     }
-    tw__position position = {.offset = record->header.offset};
-    size_t len = record->len < TW__EPOCH_MAX ? record->len : TW__EPOCH_MAX;
-    memcpy(position.epoch, record->data, len);
-    tw__interest_answer(interest, 0, &position);
 }
 
 /* Before the first confirmation what comes belongs to an interest that was
@@ -153,9 +178,29 @@ void tw__interest_on_deliver(tw__peer *peer, const tw__record *record) {
     bus->config.events.on_publication(bus->config.events.arg, pub);
 }
 
+static void tell_lost_news(tw__bus *bus, const tw__record *record) {
+    const tw__record news = {.type = TW__RECORD_PRESENCE,
+                             .channel = record->channel,
+                             .channel_len = record->channel_len,
+                             .header = {.offset = record->header.except,
+                                        .flags = TW__NEWS_RESET}};
+    tw__news_on_record(bus, &news);
+}
+
 void tw__interest_on_gap(tw__peer *peer, const tw__record *record) {
+    bool is_of_news = (record->header.flags & TW__GAP_OF_NEWS) != 0;
+    uint64_t lost = record->header.offset;
+    if ((lost > 0 || !is_of_news) && takes_deliveries(find_at(peer, record))) {
+        tell_gap(peer->bus, record->channel, record->channel_len, lost);
+    }
+    if (is_of_news && !peer->bus->is_closing &&
+        takes_deliveries(find_at(peer, record))) {
+        tell_lost_news(peer->bus, record);
+    }
+}
+
+void tw__interest_on_presence(tw__peer *peer, const tw__record *record) {
     if (takes_deliveries(find_at(peer, record))) {
-        tell_gap(peer->bus, record->channel, record->channel_len,
-                 record->header.offset);
+        tw__news_on_record(peer->bus, record);
     }
 }

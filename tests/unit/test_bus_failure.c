@@ -10,7 +10,7 @@ static void a_home_without_memory_keeps_what_it_had(void **state) {
         tw__home home;
         tw__list wants, own;
         tw__home_interest *interest_;
-        tw__home_init(&home, 0);
+        tw__home_init(&home, 0, NULL, 1 << 20);
         tw__list_init(&wants);
         tw__list_init(&own);
         tw__alloc_fail_nth(nth);

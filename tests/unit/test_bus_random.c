@@ -171,8 +171,10 @@ static void begin_member(model *model_, uint16_t slot) {
     config.slot = slot;
     config.incarnation = ++m->incarnation;
     config.listen_fd = fcntl(m->listen_fd, F_DUPFD_CLOEXEC, 0);
-    config.events = (tw__broker_events){on_model_publication, on_model_gap,
-                                        world_on_lost, m};
+    config.events = (tw__broker_events){.on_publication = on_model_publication,
+                                        .on_gap = on_model_gap,
+                                        .on_lost = world_on_lost,
+                                        .arg = m};
     assert_int_equal(tw__bus_create(&m->bus, &config), 0);
     m->broker = tw__bus_broker(m->bus);
     for (int c = 0; c < CHANNELS; c++) {

@@ -14,6 +14,7 @@
 
 static const char channel[] = "room:lobby";
 static const char key[] = "k1";
+static const char id[] = "id9";
 static const uint8_t payload[] = {0, 1, 2, 0xff, 'x'};
 
 static tw__record sample(void) {
@@ -22,6 +23,9 @@ static tw__record sample(void) {
                         .channel_len = sizeof channel - 1,
                         .key = key,
                         .key_len = sizeof key - 1,
+                        .id = id,
+                        .id_len = sizeof id - 1,
+                        .status = 7,
                         .data = payload,
                         .len = sizeof payload,
                         .token = UINT64_C(0x1122334455667788),
@@ -53,9 +57,12 @@ static void assert_same(const tw__record *a, const tw__record *b) {
     assert_memory_equal(a->header.trace, b->header.trace, TW__TRACE_BYTES);
     assert_int_equal(a->channel_len, b->channel_len);
     assert_int_equal(a->key_len, b->key_len);
+    assert_int_equal(a->id_len, b->id_len);
+    assert_int_equal(a->status, b->status);
     assert_int_equal(a->len, b->len);
     assert_memory_equal(a->channel, b->channel, a->channel_len);
     assert_memory_equal(a->key, b->key, a->key_len);
+    assert_memory_equal(a->id, b->id, a->id_len);
     assert_memory_equal(a->data, b->data, a->len);
 }
 
@@ -65,7 +72,7 @@ static void what_was_written_is_read(void **state) {
     tw__record written = sample(), read;
     size_t taken;
     size_t size = tw__record_size(&written);
-    assert_int_equal(size, 72 + 10 + 2 + 5);
+    assert_int_equal(size, 72 + 10 + 2 + 3 + 5);
     tw__record_write(bytes, &written);
     assert_int_equal(tw__record_parse(bytes, sizeof bytes, &read, &taken), 0);
     assert_int_equal(taken, size);
@@ -78,14 +85,14 @@ static void the_layout_is_the_documented_one(void **state) {
     tw__record written = sample();
     tw__record_write(bytes, &written);
     static const uint8_t front[] = {
-        89,   0,    0,    0,    1,    7,    0x0d, 0xf0, 3,    9,    10, 2,
-        0xd4, 0xc3, 0xb2, 0xa1, 0x04, 0x03, 0x02, 0x01, 0xef, 0xbe, 0,  0};
+        92,   0,    0,    0,    2,    7,    0x0d, 0xf0, 3,    9,    10, 2,
+        0xd4, 0xc3, 0xb2, 0xa1, 0x04, 0x03, 0x02, 0x01, 0xef, 0xbe, 3,  7};
     assert_memory_equal(bytes, front, sizeof front);
     assert_int_equal(bytes[24], 0xfe);
     assert_int_equal(bytes[38], 0x10);
     assert_memory_equal(bytes + 48, "0123456789abcde", 16);
     assert_int_equal(bytes[64], 0x88);
-    assert_memory_equal(bytes + 72, "room:lobbyk1", 12);
+    assert_memory_equal(bytes + 72, "room:lobbyk1id9", 15);
 }
 
 static void a_record_is_not_read_before_its_last_byte(void **state) {
@@ -137,14 +144,18 @@ static void names_longer_than_the_record_are_refused(void **state) {
     size_t taken;
     written.len = 0;
     tw__record_write(bytes, &written);
-    bytes[10] = 11; /* one more than there is */
-    assert_int_equal(tw__record_parse(bytes, 12, &read, &taken), TW_EINVALID);
+    bytes[10] = 14; /* one more than there is */
+    assert_int_equal(tw__record_parse(bytes, 23, &read, &taken), TW_EINVALID);
     bytes[10] = 10;
-    bytes[11] = 3;
+    bytes[11] = 6;
     assert_int_equal(tw__record_parse(bytes, 12, &read, &taken), TW_EINVALID);
     bytes[11] = 2;
+    bytes[22] = 4;
+    assert_int_equal(tw__record_parse(bytes, 22, &read, &taken), 0);
+    assert_int_equal(tw__record_parse(bytes, 23, &read, &taken), TW_EINVALID);
+    bytes[22] = 3;
     assert_int_equal(tw__record_parse(bytes, sizeof bytes, &read, &taken), 0);
-    assert_int_equal(taken, 84);
+    assert_int_equal(taken, 87);
 }
 
 static void an_unknown_type_is_read_like_any_other(void **state) {
@@ -180,12 +191,14 @@ static void a_publication_survives_the_way(void **state) {
     assert_non_null(pub);
     assert_string_equal(tw__pub_channel(pub), channel);
     assert_string_equal(tw__pub_key(pub), key);
+    assert_int_equal(pub->id_len, 3);
+    assert_memory_equal(tw__pub_id(pub), id, 3);
     assert_int_equal(tw__record_pub_size(pub), tw__record_size(&record));
     tw__record_of_pub(&read, TW__RECORD_DELIVER, pub);
     tw__record_write(bytes, &read);
     assert_int_equal(tw__record_parse(bytes, sizeof bytes, &read, &taken), 0);
     record.type = TW__RECORD_DELIVER;
-    record.token = 0;
+    record.status = 0;
     assert_same(&record, &read);
     tw__pub_unref(pub);
     tw__alloc_fail_nth(1);

@@ -54,6 +54,7 @@ typedef struct member {
     size_t journal_len, journal_cap;
     unsigned publications, gaps, lost, confirms, answers;
     uint64_t gap_total, last_count;
+    tw__position position; /* of the last confirmation */
     void (*on_publication)(struct member *member, tw__pub *pub); /* borrowed */
     void (*on_confirm)(struct member *member);
     void (*on_gap)(struct member *member);
@@ -178,6 +179,9 @@ static inline void world_on_confirm(int status, const tw__position *position,
     m->answers++;
     m->confirms += status == 0;
     assert_true(status != 0 || position != NULL);
+    if (status == 0) {
+        m->position = *position;
+    }
     journal_add(m, "%s %s", status == 0 ? "confirm" : tw_err_name(status),
                 question->name);
     free(question);
@@ -294,8 +298,14 @@ static inline int try_start(world *w, uint16_t slot) {
     config.incarnation = ++m->incarnation;
     config.listen_fd =
         m->listen_fd < 0 ? -1 : fcntl(m->listen_fd, F_DUPFD_CLOEXEC, 0);
-    config.events = (tw__broker_events){world_on_publication, world_on_gap,
-                                        world_on_lost, m};
+    config.events = (tw__broker_events){.on_publication = world_on_publication,
+                                        .on_gap = world_on_gap,
+                                        .on_lost = world_on_lost,
+                                        .on_position =
+                                            w->config.events.on_position,
+                                        .class_of = w->config.events.class_of,
+                                        .arg = m};
+    config.locator_events.arg = m;
     int err = tw__bus_create(&m->bus, &config);
     m->broker = err == 0 ? tw__bus_broker(m->bus) : NULL;
     return err;
@@ -325,7 +335,8 @@ static inline void listen_for(world *w, uint16_t slot) {
 }
 
 /* A world of `slots` homes and `extra` members more; none is started. The
- * budgets and times of `config` may be changed before a start. */
+ * budgets and times of `config` may be changed before a start, and those events
+ * set that are not told in the journal: their `arg` is the member. */
 static inline world *world_create(uint16_t slots, uint16_t extra) {
     world *w = calloc(1, sizeof *w);
     assert_non_null(w);
