@@ -7,7 +7,11 @@
 
 #include "tidewire/errors.h"
 
-enum { MAX_ACCEPTED_A_TURN = 64, REST_MS = 100 };
+enum {
+    MAX_ACCEPTED_A_TURN = 64,
+    MAX_QUEUED = 8192, /* above every queue; who comes meanwhile counts */
+    REST_MS = 100
+};
 
 static bool is_started(const tw__listener *listener) {
     return listener->_poller != NULL;
@@ -87,18 +91,31 @@ static bool on_accept_error(tw__listener *listener, int error, int budget) {
     }
 }
 
+/* False: nobody is there, or nobody can be accepted. */
+static bool accept_one(tw__listener *listener, int budget) {
+    tw__address peer;
+    int fd = tw__socket_accept(listener->_io.fd, &peer);
+    if (fd < 0) {
+        return on_accept_error(listener, errno, budget);
+    }
+    listener->on_accept(listener, fd, &peer);
+    return true;
+}
+
 static void on_io(tw__io *io, unsigned events) {
     tw__listener *listener = TW__CONTAINER(io, tw__listener, _io);
     (void)events;
     for (int left = MAX_ACCEPTED_A_TURN; left > 0; left--) {
-        if (!is_started(listener) || listener->_is_paused) {
+        if (!is_started(listener) || listener->_is_paused ||
+            !accept_one(listener, left)) {
             return;
         }
-        tw__address peer;
-        int fd = tw__socket_accept(io->fd, &peer);
-        if (fd >= 0) {
-            listener->on_accept(listener, fd, &peer);
-        } else if (!on_accept_error(listener, errno, left)) {
+    }
+}
+
+void tw__listener_accept_queued(tw__listener *listener) {
+    for (int left = MAX_QUEUED; left > 0; left--) {
+        if (!is_started(listener) || !accept_one(listener, left)) {
             return;
         }
     }

@@ -35,6 +35,11 @@ struct tw__listener {
 int tw__listener_start(tw__listener *listener, tw__poller *poller,
                        tw__clockwork *clockwork, int fd);
 
+/* Accepts all who wait in the kernel's queue, paused or not; one who cannot be
+ * is left there. Before a stop. Does nothing on a listener that is not started.
+ */
+void tw__listener_accept_queued(tw__listener *listener);
+
 /* While paused nobody is accepted; newcomers wait in the kernel's queue. Does
  * nothing on a listener that is not started. */
 void tw__listener_pause(tw__listener *listener);

@@ -2,8 +2,10 @@
 #include "net/socket.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -115,6 +117,39 @@ int tw__socket_listen(const tw__address *address, int backlog, unsigned flags,
     }
     *fd = sock;
     return 0;
+}
+
+static int share_file(int fd, mode_t mode, gid_t gid) {
+    char path[32];
+    struct stat info;
+    if (fstat(fd, &info) != 0) {
+        return -1;
+    }
+    if (!S_ISSOCK(info.st_mode) || info.st_uid != geteuid()) {
+        errno = EPERM;
+        return -1;
+    }
+    if (gid != (gid_t)-1 && gid != info.st_gid &&
+        fchownat(fd, "", (uid_t)-1, gid, AT_EMPTY_PATH) != 0) {
+        return -1;
+    }
+    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    return chmod(path, mode);
+}
+
+/* By a descriptor of the file: whoever may write to its folder could put
+ * something else in its place meanwhile. The group comes first, so that no
+ * other one is ever let in. */
+int tw__socket_share(const tw__address *address, mode_t mode, gid_t gid) {
+    const char *path =
+        ((const struct sockaddr_un *)&address->_storage)->sun_path;
+    int fd = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0) {
+        return error_of_errno();
+    }
+    int result = share_file(fd, mode, gid);
+    close_keeping_errno(fd);
+    return result == 0 ? 0 : error_of_errno();
 }
 
 int tw__socket_connect(const tw__address *address, int *fd) {

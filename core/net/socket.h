@@ -37,6 +37,12 @@ enum { TW__LISTEN_REUSEPORT = 1 };
 int tw__socket_listen(const tw__address *address, int backlog, unsigned flags,
                       int *fd);
 
+/* Who may connect to the Unix socket that was bound to this path, which so far
+ * is its owner: the file gets this group, unless it is (gid_t)-1, and then this
+ * mode. 0; TW_EDENIED (a group that is not ours to give, or the file is not
+ * ours any more) or TW_EIO; errno tells more. */
+int tw__socket_share(const tw__address *address, mode_t mode, gid_t gid);
+
 /* Begins connecting with a non-blocking, close-on-exec socket, which becomes
  * writable when it is done. 0 or TW_EIO (errno; EAGAIN: the queue of a Unix
  * listener is full, try later). */

@@ -21,6 +21,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "net/loop.h"
 #include "net/tls_tickets.h"
 #include "tidewire/tidewire.h"
 
@@ -30,9 +31,9 @@ enum { TW__TLS_RECORD = 16384 };
 typedef struct tw__tls tw__tls;           /* a set */
 typedef struct tw__tls_conn tw__tls_conn; /* a connection's state */
 
-/* ---- sets (tls_set.c, tls_pem.c) ---------------------------------------- */
+/* ---- sets (tls_set.c, tls_pem.c, tls_staple.c) --------------------------- */
 
-/* PEM texts, not files; borrowed. */
+/* PEM texts, or DER, not files; borrowed. */
 typedef struct tw__pem {
     const char *data;
     size_t len;
@@ -51,7 +52,12 @@ typedef struct tw__tls_config {
     tw_tls_client client;
     tw__pem client_ca; /* .data NULL: none */
     const char *client_ca_name;
+    const tw__pem *ocsp; /* responses in DER, each for whom it is about */
+    const char *const *ocsp_names;
+    size_t ocsp_count;
     tw__tls_tickets *tickets; /* outlives the set */
+    const tw__loop *loop;     /* so does it; its wall clock says what of the
+                                 responses is valid. NULL: the machine's */
 } tw__tls_config;
 
 /* 0, TW_EINVALID (`detail` gets a sentence without anything secret) or
@@ -63,6 +69,10 @@ void tw__tls_unref(tw__tls *set); /* NULL is allowed */
 
 /* When the first of its certificates ends, in seconds since 1970. */
 int64_t tw__tls_expires(const tw__tls *set);
+/* The same of the OCSP responses that are sent; 0 when none is. */
+int64_t tw__tls_ocsp_expires(const tw__tls *set);
+/* Why an OCSP response is of no use, *which is its place; NULL: all are. */
+const char *tw__tls_remark(const tw__tls *set, size_t *which);
 
 /* ---- connections (tls_conn.c) ------------------------------------------- */
 

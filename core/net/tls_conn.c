@@ -15,7 +15,7 @@ tw__tls_conn *tw__tls_accept(tw__tls *set, int fd) {
         return NULL;
     }
     conn->fd = fd;
-    conn->ssl = SSL_new(set->contexts[0]);
+    conn->ssl = SSL_new(set->papers[0].context);
     BIO *bio = conn->ssl != NULL ? tw__tls_bio(conn) : NULL;
     if (bio == NULL) {
         ERR_clear_error();

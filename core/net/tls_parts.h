@@ -7,12 +7,24 @@
 
 #include "net/tls.h"
 
+/* A certificate in a context of its own, which knows its set. */
+typedef struct tw__tls_paper {
+    SSL_CTX *context;
+    uint8_t *staple; /* an OCSP response about it; NULL: none */
+    size_t staple_len;
+    int64_t staple_from, staple_until; /* seconds since 1970 */
+} tw__tls_paper;
+
 struct tw__tls {
     uint32_t refs;
     int64_t expires;
     tw__tls_tickets *tickets;
+    const tw__loop *loop;
+    char *name;         /* one that the first certificate is for, or NULL */
+    const char *remark; /* static; NULL: none */
+    size_t remark_at;
     size_t count;
-    SSL_CTX *contexts[]; /* one per certificate; each knows its set */
+    tw__tls_paper papers[];
 };
 
 struct tw__tls_conn {
@@ -42,7 +54,16 @@ BIO *tw__tls_bio(tw__tls_conn *conn);
 int tw__tls_on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv,
                       EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac, int is_new);
 
-/* tls_set.c: the set that a connection was accepted with. */
+/* tls_choose.c: the set that a connection was accepted with. */
 tw__tls *tw__tls_set_of(const SSL *ssl);
+/* tls_choose.c: the time, in seconds since 1970. */
+int64_t tw__tls_now_s(const tw__tls *set);
+/* tls_choose.c: connections of the context get what they ask for. */
+void tw__tls_let_choose(SSL_CTX *context);
+
+/* tls_staple.c: gives the certificates that an OCSP response is about a copy of
+ * it. 0 (*remark: NULL, or a static text why it is of no use), TW_EINVALID (it
+ * is none; *remark says so) or TW_ENOMEM. */
+int tw__tls_add_staple(tw__tls *set, tw__pem der, const char **remark);
 
 #endif

@@ -12,52 +12,7 @@
 /* Forward secrecy and authenticated encryption only; of TLS 1.3 all are. */
 static const char ciphers[] = "ECDHE+AESGCM:ECDHE+CHACHA20";
 
-static const uint8_t protocols[] = "\x08http/1.1";
-
 enum { SESSION_S = 12 * 3600 };
-
-tw__tls *tw__tls_set_of(const SSL *ssl) {
-    return SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
-}
-
-/* ---- what the client asks for ------------------------------------------- */
-
-static bool is_for(SSL_CTX *context, const char *name) {
-    X509 *certificate = SSL_CTX_get0_certificate(context);
-    return X509_check_host(certificate, name, 0,
-                           X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS, NULL) == 1;
-}
-
-/* The first certificate that is good for the name; the first of all when none
- * is, as for clients that name nobody. */
-static int on_server_name(SSL *ssl, int *alert, void *arg) {
-    const tw__tls *set = tw__tls_set_of(ssl);
-    const char *name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
-    (void)alert;
-    (void)arg;
-    for (size_t i = 0; name != NULL && i < set->count; i++) {
-        if (is_for(set->contexts[i], name)) {
-            SSL_set_SSL_CTX(ssl, set->contexts[i]);
-            return SSL_TLSEXT_ERR_OK;
-        }
-    }
-    return name != NULL ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_NOACK;
-}
-
-/* A client that wants another protocol than HTTP/1.1 is told so, RFC 7301. */
-static int on_protocols(SSL *ssl, const unsigned char **out,
-                        unsigned char *out_len, const unsigned char *in,
-                        unsigned in_len, void *arg) {
-    unsigned char *chosen;
-    (void)ssl;
-    (void)arg;
-    if (SSL_select_next_proto(&chosen, out_len, protocols, sizeof protocols - 1,
-                              in, in_len) != OPENSSL_NPN_NEGOTIATED) {
-        return SSL_TLSEXT_ERR_ALERT_FATAL;
-    }
-    *out = chosen;
-    return SSL_TLSEXT_ERR_OK;
-}
 
 /* ---- one context -------------------------------------------------------- */
 
@@ -78,8 +33,7 @@ static void set_manners(SSL_CTX *context) {
     SSL_CTX_set_read_ahead(context, 1); /* one recv a record, not two */
     SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
     SSL_CTX_set_timeout(context, SESSION_S);
-    SSL_CTX_set_tlsext_servername_callback(context, on_server_name);
-    SSL_CTX_set_alpn_select_cb(context, on_protocols, NULL);
+    tw__tls_let_choose(context);
     SSL_CTX_set_tlsext_ticket_key_evp_cb(context, tw__tls_on_ticket);
 }
 
@@ -147,7 +101,7 @@ static int add_context(tw__tls *set, const tw__tls_config *config, size_t i,
     if (context == NULL) {
         return TW_ENOMEM;
     }
-    set->contexts[set->count++] = context;
+    set->papers[set->count++].context = context;
     set_manners(context);
     if (SSL_CTX_set_app_data(context, set) != 1 ||
         SSL_CTX_set_cipher_list(context, ciphers) != 1 ||
@@ -167,21 +121,78 @@ static int add_context(tw__tls *set, const tw__tls_config *config, size_t i,
 
 /* ---- the set ------------------------------------------------------------ */
 
+static char *copy_text(const ASN1_STRING *text) {
+    return tw__strndup((const char *)ASN1_STRING_get0_data(text),
+                       (size_t)ASN1_STRING_length(text));
+}
+
+/* A name of a certificate as a client would ask for it: the first one, of the
+ * subject when there are no others. */
+static int note_name(tw__tls *set) {
+    const X509 *certificate = SSL_CTX_get0_certificate(set->papers[0].context);
+    const X509_NAME *subject = X509_get_subject_name(certificate);
+    GENERAL_NAMES *names =
+        X509_get_ext_d2i(certificate, NID_subject_alt_name, NULL, NULL);
+    const ASN1_STRING *found = NULL;
+    for (int i = 0; found == NULL && i < sk_GENERAL_NAME_num(names); i++) {
+        int type;
+        const ASN1_STRING *value =
+            GENERAL_NAME_get0_value(sk_GENERAL_NAME_value(names, i), &type);
+        found = type == GEN_DNS ? value : NULL;
+    }
+    int at = X509_NAME_get_index_by_NID(subject, NID_commonName, -1);
+    if (found == NULL && at >= 0) {
+        found = X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, at));
+    }
+    set->name = found != NULL ? copy_text(found) : NULL;
+    bool is_short = found != NULL && set->name == NULL;
+    GENERAL_NAMES_free(names);
+    return is_short ? TW_ENOMEM : 0;
+}
+
+static int add_contexts(tw__tls *set, const tw__tls_config *config,
+                        char *detail, size_t size) {
+    int err = 0;
+    for (size_t i = 0; err == 0 && i < config->count; i++) {
+        err = add_context(set, config, i, detail, size);
+    }
+    return err == 0 ? note_name(set) : err;
+}
+
+static int add_staples(tw__tls *set, const tw__tls_config *config, char *detail,
+                       size_t size) {
+    int err = 0;
+    for (size_t i = 0; err == 0 && i < config->ocsp_count; i++) {
+        const char *remark = NULL;
+        err = tw__tls_add_staple(set, config->ocsp[i], &remark);
+        if (err == TW_EINVALID) {
+            return complain(detail, size, config->ocsp_names[i], remark);
+        }
+        if (remark != NULL) {
+            set->remark = remark;
+            set->remark_at = i;
+        }
+    }
+    return err;
+}
+
 int tw__tls_create(tw__tls **out, const tw__tls_config *config, char *detail,
                    size_t size) {
     if (config->count == 0) {
         return complain(detail, size, "TLS", "there is no certificate");
     }
     tw__tls *set =
-        tw__calloc(1, sizeof *set + config->count * sizeof *set->contexts);
-    int err = set != NULL ? 0 : TW_ENOMEM;
-    if (set != NULL) {
-        set->refs = 1;
-        set->tickets = config->tickets;
+        tw__calloc(1, sizeof *set + config->count * sizeof *set->papers);
+    if (set == NULL) {
+        return TW_ENOMEM;
     }
+    set->refs = 1;
+    set->tickets = config->tickets;
+    set->loop = config->loop;
     ERR_clear_error();
-    for (size_t i = 0; err == 0 && i < config->count; i++) {
-        err = add_context(set, config, i, detail, size);
+    int err = add_contexts(set, config, detail, size);
+    if (err == 0) {
+        err = add_staples(set, config, detail, size);
     }
     ERR_clear_error();
     if (err != 0) {
@@ -202,11 +213,27 @@ void tw__tls_unref(tw__tls *set) {
         return;
     }
     for (size_t i = 0; i < set->count; i++) {
-        SSL_CTX_free(set->contexts[i]);
+        SSL_CTX_free(set->papers[i].context);
+        tw__free(set->papers[i].staple);
     }
+    tw__free(set->name);
     tw__free(set);
 }
 
 int64_t tw__tls_expires(const tw__tls *set) {
     return set->expires;
+}
+
+int64_t tw__tls_ocsp_expires(const tw__tls *set) {
+    int64_t first = 0;
+    for (size_t i = 0; i < set->count; i++) {
+        int64_t end = set->papers[i].staple_until;
+        first = end != 0 && (first == 0 || end < first) ? end : first;
+    }
+    return first;
+}
+
+const char *tw__tls_remark(const tw__tls *set, size_t *which) {
+    *which = set->remark_at;
+    return set->remark;
 }

@@ -111,7 +111,7 @@ static void a_time_past_holds_it_at_now(void **state) {
     uint64_t now_ms = tw__loop_now(&loop);
     tw__loop_hold(&loop, 5);
     assert_int_equal(tw__loop_now(&loop), now_ms);
-    assert_int_equal(tw__loop_turn_ms(&loop), now_ms);
+    assert_true(tw__loop_turn_ms(&loop) <= now_ms); /* the turn has begun */
 }
 
 static void the_wall_clock_goes_along(void **state) {
