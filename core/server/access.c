@@ -48,27 +48,13 @@ int tw_server_set_classes(tw_server *server, const tw_class_config *classes,
                                  bad ? bad : &ignored);
     if (err == 0) {
         tw__hub_set_classes(&server->hub, made);
+        server->broker->ops->reclass(server->broker);
+        tw__renew_for_classes(server);
     }
     return err;
 }
 
 /* ---- connections: who ---- */
-
-void tw_conn_id(const tw_conn *conn, char out[TW_ID_TEXT]) {
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnop"
-                                 "qrstuvwxyz0123456789-_";
-    uint32_t bits = 0;
-    unsigned have = 0;
-    size_t used = 0;
-    for (size_t i = 0; i < sizeof conn->id; i++) {
-        bits = bits << 8 | conn->id[i];
-        for (have += 8; have >= 6; have -= 6) {
-            out[used++] = digits[bits >> (have - 6) & 63];
-        }
-    }
-    out[used++] = digits[bits << (6 - have) & 63];
-    out[used] = '\0';
-}
 
 tw_server *tw_conn_server(const tw_conn *conn) {
     return conn->server;

@@ -108,7 +108,10 @@ static int join(tw__canary *canary, tw__job *job, tw__poller *poller,
         .slot = (uint16_t)job->slot,
         .slots = (uint16_t)job->slots,
         .incarnation = job->incarnation,
-        .events = {on_publication, on_gap, on_lost, canary}};
+        .events = {.on_publication = on_publication,
+                   .on_gap = on_gap,
+                   .on_lost = on_lost,
+                   .arg = canary}};
     job->bus_fd = -1;
     return tw__bus_create(&canary->bus, &config);
 }

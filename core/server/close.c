@@ -12,6 +12,7 @@
 
 #include "server/codec.h"
 #include "server/http_conn.h"
+#include "server/people.h"
 #include "server/server.h"
 #include "server/tls.h"
 
@@ -28,7 +29,7 @@ static void note_reason(tw_conn *conn, int code, const char *reason,
 }
 
 /* Cuts at a character: a reason is at most 123 bytes of UTF-8. */
-static size_t cut_reason(const char *reason, size_t len) {
+size_t tw__conn_cut_reason(const char *reason, size_t len) {
     if (len <= TW__WS_CLOSE_REASON_MAX) {
         return len;
     }
@@ -52,7 +53,9 @@ static void uncount(tw_conn *conn) {
 static void leave_open(tw_conn *conn, enum tw__conn_state state) {
     conn->state = (uint8_t)state;
     uncount(conn);
+    tw__user_leave(conn);
     tw__conn_leave_all(conn);
+    tw__conn_note_closed_subs(conn);
     tw__conn_drop_alarms(conn);
     conn->flags &= ~(uint32_t)(TW__DUE_SLOW | TW__DUE_ALARM);
 }
@@ -92,7 +95,7 @@ void tw__conn_close(tw_conn *conn, int code, const char *reason, size_t len) {
     if (conn->state != TW__CONN_OPEN) {
         return;
     }
-    len = cut_reason(reason, len);
+    len = tw__conn_cut_reason(reason, len);
     begin_close(conn, code, reason, len);
     send_close(conn, code, reason, len);
 }

@@ -65,7 +65,10 @@ enum {
      * becomes shorter by a third; a direct send, whose cost nobody shares, has
      * to be worth more: at 1 KiB it is half. */
     TW__DEFLATE_PUBLICATION_MIN = 256,
-    TW__DEFLATE_SEND_MIN = 1024
+    TW__DEFLATE_SEND_MIN = 1024,
+    /* What is compressed for the input of one connection in a turn, about a
+     * quarter of a millisecond: then the rest of it waits. */
+    TW__DEFLATE_TURN_BYTES = 16384
 };
 
 /* As tw__codec_frame, compressed when that is worth while. */

@@ -92,6 +92,15 @@ static tw__ws_verdict on_data(tw_conn *conn, bool is_binary,
     return verdict(conn);
 }
 
+/* To compress what a read asks for takes much longer than to read it: whoever
+ * had much compressed leaves the rest of its input to its next turn. */
+static tw__ws_verdict on_data_deflating(tw_conn *conn, bool is_binary,
+                                        const uint8_t *data, size_t len) {
+    tw__ws_verdict said = on_data(conn, is_binary, data, len);
+    bool is_much = conn->server->deflated_now >= TW__DEFLATE_TURN_BYTES;
+    return said == TW__WS_CONTINUE && is_much ? TW__WS_PAUSE : said;
+}
+
 const tw__codec tw__codec_raw = {
     .name = "raw",
     .number = 0,
@@ -109,7 +118,7 @@ const tw__codec tw__codec_raw_deflate = {
     .number = 1,
     .deflates = true,
     .publication = {size_of_publication, write_publication, NULL, NULL},
-    .on_data = on_data,
+    .on_data = on_data_deflating,
     .send = send_deflated,
     .encode_gap = encode_gap,
     .ping = ping,

@@ -7,9 +7,10 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
-#include "base/random.h"
 #include "server/client.h"
+#include "server/conn_id.h"
 #include "server/http_conn.h"
+#include "server/people.h"
 #include "server/server.h"
 #include "server/tls.h"
 
@@ -120,6 +121,8 @@ tw__extra *tw__conn_extra(tw_conn *conn) {
         conn->extra = tw__calloc(1, sizeof *conn->extra);
         if (conn->extra != NULL) {
             tw__list_init(&conn->extra->alarms);
+            tw__list_init(&conn->extra->lapses);
+            tw__list_init(&conn->extra->unsubscribed);
         }
     }
     return conn->extra;
@@ -133,7 +136,8 @@ void tw__conn_upgrade(tw_conn *conn, tw_route *route, bool deflates) {
     route->refs++;
     conn->codec = 1 + tw__codec_find(route->config.wire, deflates)->number;
     conn->state = TW__CONN_OPEN;
-    tw__random_pooled(conn->id, sizeof conn->id);
+    tw__conn_id_make(conn->id, server->slot, tw__conn_index(conn));
+    tw__user_enter(conn);
     tw__count(server, TW_COUNTER_HANDSHAKES, 1);
     server->page->gauges[TW_GAUGE_CONNECTIONS]++;
     conn->flags |= TW__MANY;
@@ -162,6 +166,7 @@ static void free_conn(tw_conn *conn) {
     }
     tw__clockwork_clear_node(&server->conn_clock, &conn->timer);
     tw__conn_drop_alarms(conn);
+    tw__conn_drop_unsubscribed(conn);
     tw__conn_drop_subs(conn);
     if (conn->flags & TW__TLS) {
         tw__conn_drop_tls(conn);
@@ -182,7 +187,8 @@ static void free_conn(tw_conn *conn) {
 }
 
 void tw__conn_settle(tw_conn *conn) {
-    uint32_t unfinished = TW__BUSY | TW__DUE_CLOSE | TW__DUE_OPEN;
+    uint32_t unfinished =
+        TW__BUSY | TW__DUE_CLOSE | TW__DUE_OPEN | TW__DUE_UNSUBSCRIBE;
     if (conn->state == TW__CONN_GONE && !(conn->flags & unfinished)) {
         tw__conn_enqueue(conn, TW__QUEUE_DEAD);
         tw__loop_wake(&conn->server->loop);

@@ -31,6 +31,7 @@
 #include "ws/input.h"
 
 typedef struct tw__codec tw__codec;
+
 typedef struct tw__http_conn tw__http_conn;
 
 enum tw__conn_state {
@@ -65,19 +66,27 @@ enum tw__conn_flag {
     TW__CROSSED = 1 << 18,    /* TLS has to write before it can read */
     TW__MORE = 1 << 19,     /* TLS has input that the poller knows nothing of */
     TW__GREETING = 1 << 20, /* its PROXY header has not come yet */
-    TW__ADDRESS_COUNTED = 1 << 21 /* among those of its address */
+    TW__ADDRESS_COUNTED = 1 << 21,  /* among those of its address */
+    TW__DUE_UNSUBSCRIBE = 1 << 22,  /* subscriptions ended, see unsubscribed.c */
+    TW__USER_ENTERED = 1 << 23,     /* its user's home knows of it */
+    TW__DUE_LAPSE = 1 << 25,        /* see lapse.c */
+    TW__USER_CHANNEL = 1 << 24      /* the library has subscribed it to that */
 };
 
 /* The intrusive queues a connection can stand in. */
 enum { TW__QUEUE_DIRTY, TW__QUEUE_RUN, TW__QUEUE_DEAD, TW__QUEUES };
 
 /* What a connection writes into a subscription's mark: whether it is confirmed,
- * and the number of who waits for that, 0: nobody. */
+ * whether the channel's home was told who it is (presence.c), and the number of
+ * who waits for the confirmation, 0: nobody. */
 #define TW__SUB_CONFIRMED (UINT32_C(1) << 31)
+#define TW__SUB_PRESENT (UINT32_C(1) << 30)
+#define TW__SUB_FLAGS (TW__SUB_CONFIRMED | TW__SUB_PRESENT)
 
 /* Who is behind it; one block, texts are NUL-terminated. */
 typedef struct tw__identity {
     tw_str user, info, subprotocol;
+    int64_t since_ms; /* of the user, since 1970 */
     char bytes[];
 } tw__identity;
 
@@ -113,6 +122,10 @@ typedef struct tw__extra {
     uint64_t expires_ms; /* 0: never */
     uint64_t frame_ms;   /* since when a frame or message is begun; 0: none */
     uint64_t closing_ms; /* when closing, or lingering, began */
+    tw__list lapses;       /* subscribers to be told that they missed something */
+    tw__list unsubscribed; /* what on_unsubscribe is still to be told of */
+    uint32_t unsubscribed_count;
+    uint16_t closed_next; /* the same of a closed one: an index of its subs */
 } tw__extra;
 
 struct tw_conn {
@@ -157,7 +170,7 @@ struct tw_conn {
     X(out, "unsent bytes in order, with the offset into the first piece")      \
     X(http, "not handed over while it exists")                                 \
     X(identity, "as bytes")                                                    \
-    X(extra, "as bytes: stash, alarms, buckets, close, deadlines")             \
+    X(extra, "as bytes: stash, alarms, buckets, close, deadlines, ends")       \
     X(subs, "channel names with position")                                     \
     X(sub_count, "with subs")                                                  \
     X(sub_bits, "with subs")                                                   \
@@ -193,6 +206,8 @@ void tw__conn_opened(tw_conn *conn);
 /* Begins closing with a close frame. Nothing when it closes already; in ENDED
  * what is not heard yet is dropped. */
 void tw__conn_close(tw_conn *conn, int code, const char *reason, size_t len);
+/* So much of a reason fits into a close frame. */
+size_t tw__conn_cut_reason(const char *reason, size_t len);
 /* The same for a static reason, as a peer's fault: does not wait for its close.
  */
 void tw__conn_fail(tw_conn *conn, int code, const char *reason);
@@ -238,7 +253,8 @@ void tw__conn_take(tw_conn *conn, const uint8_t *data, size_t len);
 /* Keeps bytes that may not be parsed yet, behind those it has; cuts the
  * connection when there is no memory. */
 void tw__conn_stash(tw_conn *conn, const uint8_t *data, size_t len);
-/* Half of the reply budget waits to be written: it is not read until then. */
+/* Half of the reply budget, or more than one recovery, waits to be written: it
+ * is not read until then. */
 bool tw__conn_is_full(const tw_conn *conn);
 /* Its messages are for hooks. */
 static inline bool tw__conn_is_heard(const tw_conn *conn) {

@@ -27,6 +27,10 @@ void tw__server_fill_defaults(tw_config *config) {
     default_size(&config->pinned_limit_bytes, 64 << 20);
     default_size(&config->publish_budget_bytes, 16 << 20);
     default_size(&config->delivery_budget_bytes, 16 << 20);
+    default_size(&config->history_budget_bytes, 256 << 20);
+    default_size(&config->recover_limit_bytes, 4 << 20);
+    default_ms(&config->presence_grace_ms, 5000);
+    default_ms(&config->presence_told_max, 100);
     default_size(&config->read_turn_bytes, TW__READ_BYTES);
     default_ms(&config->read_turn_frames, 128);
     if (config->read_turn_bytes > TW__READ_BYTES) {

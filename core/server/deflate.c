@@ -52,6 +52,7 @@ int tw__codec_frame_deflated(tw_conn *conn, tw__outq *queue, int opcode,
     size_t packed_len = len >= TW__DEFLATE_SEND_MIN
                             ? tw__deflate(&server->deflater, data, len, &packed)
                             : 0;
+    server->deflated_now += len >= TW__DEFLATE_SEND_MIN ? len : 0;
     if (packed_len == 0) {
         return tw__codec_frame(queue, opcode, data, len);
     }

@@ -1,16 +1,18 @@
 /* drain.c - closing everybody without a stampede.
  *
- * Accepting stops at once. Open connections are told one after the other,
- * spread over their route's time, so that they do not all come back in the same
- * second.
+ * Accepting stops at once; who stood in the queue is still let in, to be told
+ * in HTTP that he came too late, and has a second to say what he wants. Open
+ * connections are told one after the other, spread over their route's time, so
+ * that they do not all come back in the same second.
  *
  * SPDX-License-Identifier: MIT */
 #include "base/alloc.h"
 #include "base/random.h"
+#include "server/conn_id.h"
 #include "server/http_conn.h"
 #include "server/server.h"
 
-enum { STEP_MS = 20 };
+enum { STEP_MS = 20, NEWCOMER_MS = 1000 };
 
 static void finish(tw_server *server) {
     void (*done)(tw_server *, void *) = server->on_drained;
@@ -31,9 +33,16 @@ void tw__server_check_drained(tw_server *server) {
 
 static bool is_turn_of(const tw_conn *conn, uint64_t since_ms) {
     uint32_t spread = conn->route->config.drain_spread_ms;
-    /* A place in the spread that is fixed by the connection's random id. */
-    uint32_t place = (uint32_t)conn->id[0] << 8 | conn->id[1];
-    return (uint64_t)place * spread / 65536 <= since_ms;
+    uint64_t place = tw__conn_id_dice(conn->id); /* fixed in the spread */
+    return place * spread / 65536 <= since_ms;
+}
+
+/* Between two requests; one who has not asked yet has his time first. */
+static bool is_idle(const tw_conn *conn, uint64_t now_ms) {
+    const tw__http_conn *http = conn->http;
+    return http->phase == TW__HTTP_READING &&
+           tw__http_parser_is_idle(http->parser) &&
+           (http->requests > 0 || now_ms - http->since_ms >= NEWCOMER_MS);
 }
 
 static void drain_one(tw_conn *conn, uint64_t since_ms, bool is_over) {
@@ -43,9 +52,8 @@ static void drain_one(tw_conn *conn, uint64_t since_ms, bool is_over) {
         tw__conn_close(conn, conn->route->config.drain_code,
                        "server is draining", 18);
     } else if (conn->state == TW__CONN_HTTP &&
-               conn->http->phase == TW__HTTP_READING &&
-               tw__http_parser_is_idle(conn->http->parser)) {
-        tw__conn_finish(conn); /* between two requests */
+               is_idle(conn, tw__now(conn->server))) {
+        tw__conn_finish(conn);
     }
 }
 
@@ -77,6 +85,7 @@ void tw_server_drain(tw_server *server, uint32_t limit_ms,
     server->drain_since_ms = tw__now(server);
     server->drain_deadline_ms = server->drain_since_ms + limit_ms;
     server->drain_timer.cb = on_step;
+    tw__server_accept_queued(server);
     tw__server_stop_listening(server);
     tw__clockwork_set(&server->link_clock, &server->drain_timer, 0);
 }

@@ -33,6 +33,9 @@ static void copy_bus(tw_server *server) {
         {TW_COUNTER_LINK_BYTES_OUT, bus->link_bytes_sent},
         {TW_COUNTER_LINK_BYTES_IN, bus->link_bytes_received},
         {TW_COUNTER_LINK_RESETS, bus->link_resets + bus->link_protocol_errors},
+        {TW_COUNTER_PUBLISH_DOUBLED, bus->publications_doubled},
+        {TW_COUNTER_HISTORY_GIVEN_UP, bus->histories_given_up},
+        {TW_COUNTER_ACTS_LOST, bus->acts_lost},
     };
     /* The page goes on counting where the slot's former worker stopped. */
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
@@ -41,6 +44,13 @@ static void copy_bus(tw_server *server) {
     }
     server->page->gauges[TW_GAUGE_HOME_CHANNELS] = bus->home_channels;
     server->page->gauges[TW_GAUGE_LINK_QUEUED_BYTES] = bus->queued_bytes;
+    server->page->gauges[TW_GAUGE_HISTORIES] = bus->histories;
+    server->page->gauges[TW_GAUGE_HISTORY_PUBLICATIONS] =
+        bus->history_publications;
+    server->page->gauges[TW_GAUGE_HISTORY_BYTES] = bus->history_bytes;
+    server->page->gauges[TW_GAUGE_USERS] = bus->users;
+    server->page->gauges[TW_GAUGE_USER_CONNECTIONS] = bus->user_connections;
+    server->page->gauges[TW_GAUGE_PRESENCE_MEMBERS] = bus->persons;
 }
 
 static void copy_gauges(tw_server *server) {

@@ -85,23 +85,25 @@ static void enter(tw_conn *conn, enum tw__http_phase phase) {
     tw__conn_set_timer(conn);
 }
 
-/* Connection and Date, as this connection stands. */
 /* The last of those that one connection may ask. */
-static bool is_last_request(tw_conn *conn) {
-    tw_server *server = conn->server;
-    bool is_last = conn->http->requests >= server->config.max_requests;
-    tw__count(server, TW_COUNTER_HTTP_KEPT_LIMIT, is_last);
-    return is_last;
+static bool is_last_request(const tw_conn *conn) {
+    return conn->http->requests >= conn->server->config.max_requests;
 }
 
+/* But for the limit of requests it would go on. */
+static bool may_go_on(const tw_conn *conn) {
+    const tw__http_conn *http = conn->http;
+    const tw_req *req = http->req;
+    return req != NULL && req->http->keep_alive && req->http->is_complete &&
+           !req->is_upgrade && !conn->server->draining && !http->peer_ended;
+}
+
+/* Connection and Date, as this connection stands. */
 static void fill_framing(tw_conn *conn, tw__http_response *response) {
     tw_server *server = conn->server;
     tw__http_conn *http = conn->http;
     const tw_req *req = http->req;
-    http->keep_alive = req != NULL && req->http->keep_alive &&
-                       req->http->is_complete && !req->is_upgrade &&
-                       !server->draining && !http->peer_ended &&
-                       !is_last_request(conn);
+    http->keep_alive = may_go_on(conn) && !is_last_request(conn);
     response->keep_alive = http->keep_alive;
     response->is_head = req != NULL && req->http->is_head;
     response->date =
@@ -118,6 +120,9 @@ static int commit(tw_conn *conn, int status, tw__bytes *bytes, int err) {
     }
     const tw_req *req = conn->http->req;
     bool is_upgrade = req != NULL && req->is_upgrade;
+    /* Here, as an answer that could not be made is followed by another. */
+    tw__count(conn->server, TW_COUNTER_HTTP_KEPT_LIMIT,
+              may_go_on(conn) && is_last_request(conn));
     if (is_upgrade) {
         tw__count(conn->server, TW_COUNTER_HANDSHAKES_REFUSED, 1);
     } else {

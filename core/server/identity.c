@@ -61,19 +61,25 @@ static int find_user(tw__identity *identity, const char *user, bool has_group,
     return 0;
 }
 
-static int find_group(tw__identity *identity, const char *group, char *detail,
-                      size_t size) {
+bool tw__identity_find_group(const char *group, gid_t *gid) {
     unsigned number;
     const struct group *entry = getgrnam(group);
     if (entry != NULL) {
-        identity->gid = entry->gr_gid;
+        *gid = entry->gr_gid;
     } else if (read_number(group, &number)) {
-        identity->gid = number;
+        *gid = number;
     } else {
-        return fail(detail, size, TW_ENOT_FOUND, "there is no group '%s'",
-                    group);
+        return false;
     }
-    return 0;
+    return true;
+}
+
+static int find_group(tw__identity *identity, const char *group, char *detail,
+                      size_t size) {
+    return tw__identity_find_group(group, &identity->gid)
+               ? 0
+               : fail(detail, size, TW_ENOT_FOUND, "there is no group '%s'",
+                      group);
 }
 
 /* Somebody who is not root may name himself, so that one configuration serves

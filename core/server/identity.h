@@ -26,6 +26,9 @@ typedef struct tw__identity {
 int tw__identity_find(tw__identity *identity, const char *user,
                       const char *group, char *detail, size_t size);
 
+/* A group by name or number. False: there is none. */
+bool tw__identity_find_group(const char *group, gid_t *gid);
+
 /* Become the user for a while, as far as files are concerned, and root again.
  * Nothing happens when there is no change. 0 or TW_EDENIED. */
 int tw__identity_borrow(const tw__identity *identity);

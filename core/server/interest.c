@@ -25,10 +25,21 @@ static void answer_all(tw__channel_interest *interest, int status) {
     while (!tw__list_is_empty(&interest->waiters)) {
         tw__waiter *waiter =
             TW__CONTAINER(interest->waiters.next, tw__waiter, node);
-        tw__channel_interest_answer(interest->server, waiter,
-                                    status == 0 ? tw__waiter_join(waiter)
-                                                : status);
+        if (status == 0) {
+            tw__recover_join(interest, waiter);
+        } else {
+            tw__channel_interest_answer(interest->server, waiter, status);
+        }
     }
+    tw__recover_run(interest);
+}
+
+bool tw__channel_interest_is_over(tw__channel_interest *interest) {
+    bool is_over = interest->channel == NULL;
+    if (is_over && interest->callbacks == 0) {
+        tw__free(interest);
+    }
+    return is_over;
 }
 
 static void on_counted(int status, uint64_t count, void *arg);
@@ -43,7 +54,9 @@ void tw__channel_interest_ask(tw__channel_interest *interest) {
     interest->is_asking =
         broker->ops->count(broker, channel->name, channel->name_len, on_counted,
                            interest) == 0;
-    if (!interest->is_asking) {
+    if (interest->is_asking) {
+        interest->callbacks++;
+    } else {
         answer_all(interest, 0);
     }
 }
@@ -51,26 +64,27 @@ void tw__channel_interest_ask(tw__channel_interest *interest) {
 static void on_counted(int status, uint64_t count, void *arg) {
     tw__channel_interest *interest = arg;
     (void)count;
-    interest->is_asking = false;
-    if (interest->channel == NULL) {
-        tw__free(interest); /* dropped meanwhile */
+    interest->callbacks--;
+    if (tw__channel_interest_is_over(interest)) {
         return;
     }
+    interest->is_asking = false;
     answer_all(interest, status == TW_ECLOSED ? status : 0);
     tw__channel_interest_ask(interest);
 }
 
 static void on_confirmed(int status, const tw__position *position, void *arg) {
     tw__channel_interest *interest = arg;
-    (void)position; /* history will want it */
-    if (interest->channel == NULL) {
-        tw__free(interest); /* dropped meanwhile */
+    interest->callbacks--;
+    if (tw__channel_interest_is_over(interest)) {
         return;
     }
     interest->is_answered = true;
     interest->is_confirmed = status == 0;
     if (status != 0) {
         tw__list_move_all(&interest->waiters, &interest->uncounted);
+    } else {
+        interest->position = *position;
     }
     answer_all(interest, status);
     tw__channel_interest_ask(interest);
@@ -93,6 +107,12 @@ int tw__channel_interest_open(tw_server *server, tw__channel *channel) {
     interest->batch.cb = on_batch_due;
     tw__list_init(&interest->waiters);
     tw__list_init(&interest->uncounted);
+    tw__list_init(&interest->recovering);
+    tw__list_init(&interest->asked);
+    tw__list_init(&interest->held);
+    tw__list_init(&interest->lapsing);
+    tw__list_init(&interest->subscriptions);
+    tw__list_init(&interest->lost_news);
     int err = server->broker->ops->interest(server->broker, channel->name,
                                             channel->name_len, on_confirmed,
                                             interest);
@@ -100,6 +120,7 @@ int tw__channel_interest_open(tw_server *server, tw__channel *channel) {
         tw__free(interest);
         return err;
     }
+    interest->callbacks++;
     channel->user = interest;
     return 0;
 }
@@ -111,15 +132,13 @@ bool tw__channel_interest_tell_count(const tw__channel *channel) {
                                   interest->users);
 }
 
-void tw__channel_interest_release(tw__channel *channel) {
+static void drop(tw__channel *channel) {
     tw__channel_interest *interest = channel->user;
     tw_server *server = interest->server;
-    if (--interest->users > 0) {
-        tw__channel_interest_tell_count(channel);
-        return;
-    }
     channel->user = NULL;
     interest->channel = NULL;
+    tw__position_drop(interest);
+    tw__list_remove(&interest->lost_news);
     tw__clockwork_clear(&server->link_clock, &interest->batch);
     if (channel->pending_count > 0) {
         /* Nobody is left to get it, but the channel may live on by names that
@@ -128,7 +147,21 @@ void tw__channel_interest_release(tw__channel *channel) {
         tw__loop_wake_for(&server->loop, TW__TURN_HUB);
     }
     server->broker->ops->drop(server->broker, channel->name, channel->name_len);
-    if (interest->is_answered && !interest->is_asking) {
-        tw__free(interest); /* else a callback still comes */
+    tw__channel_interest_is_over(interest);
+}
+
+void tw__channel_interest_release(tw__channel *channel) {
+    tw__channel_interest *interest = channel->user;
+    if (--interest->users > 0 || interest->holders > 0) {
+        tw__channel_interest_tell_count(channel);
+    } else {
+        drop(channel);
+    }
+}
+
+void tw__channel_interest_unhold(tw__channel *channel) {
+    tw__channel_interest *interest = channel->user;
+    if (--interest->holders == 0 && interest->users == 0) {
+        drop(channel);
     }
 }

@@ -7,6 +7,7 @@
 #include "base/alloc.h"
 #include "server/client.h"
 #include "server/server.h"
+#include "server/share.h"
 #include "server/tls.h"
 
 enum { BACKLOG = 4096 };
@@ -35,7 +36,25 @@ static void on_accept(tw__listener *listener, int fd, const tw__address *peer) {
     }
 }
 
-static int open_one(const char *text, int *fd, char *detail, size_t size) {
+static int share(const tw_config *config, size_t i, const tw__address *address,
+                 int *fd, char *detail, size_t size) {
+    char none[1];
+    if (config->listen_options == NULL) {
+        return 0;
+    }
+    int err = tw__share_socket(
+        config->listen[i], address, &config->listen_options[i],
+        detail != NULL ? detail : none, detail != NULL ? size : 0);
+    if (err != 0) {
+        close(*fd);
+        *fd = -1;
+    }
+    return err;
+}
+
+static int open_one(const tw_config *config, size_t i, int *fd, char *detail,
+                    size_t size) {
+    const char *text = config->listen[i];
     tw__address address;
     int err = tw__address_parse(&address, text);
     if (err == 0) {
@@ -45,7 +64,7 @@ static int open_one(const char *text, int *fd, char *detail, size_t size) {
         snprintf(detail, size, "cannot listen on '%s': %s", text,
                  err == TW_EINVALID ? "not an address" : strerror(errno));
     }
-    return err;
+    return err == 0 ? share(config, i, &address, fd, detail, size) : err;
 }
 
 static int reserve(tw_server *server, size_t count) {
@@ -73,8 +92,7 @@ int tw__server_open_listeners(tw_server *server, const tw_config *config,
         if (fds != NULL) {
             server->listen_fds[i] = fds[i];
         } else {
-            err = open_one(config->listen[i], &server->listen_fds[i], detail,
-                           size);
+            err = open_one(config, i, &server->listen_fds[i], detail, size);
         }
         if (err == 0) {
             server->listener_count++;
@@ -121,17 +139,22 @@ void tw__server_stop_listening(tw_server *server) {
     server->page->is_ready = 0;
     for (size_t i = 0; i < server->listener_count; i++) {
         tw__listener_stop(&server->listeners[i], false);
+        if (server->listen_fds[i] >= 0) { /* it had not begun */
+            close(server->listen_fds[i]);
+            server->listen_fds[i] = -1;
+        }
     }
     server->is_listening = false;
 }
 
+void tw__server_accept_queued(tw_server *server) {
+    for (size_t i = 0; i < server->listener_count; i++) {
+        tw__listener_accept_queued(&server->listeners[i]);
+    }
+}
+
 void tw__server_close_listeners(tw_server *server) {
     tw__server_stop_listening(server);
-    for (size_t i = 0; i < server->listener_count; i++) {
-        if (server->listen_fds[i] >= 0) {
-            close(server->listen_fds[i]);
-        }
-    }
     tw__free(server->listeners);
     tw__free(server->listen_fds);
     tw__free(server->addresses);

@@ -40,6 +40,7 @@ void tw__master_drain(tw__master *master, int status, const char *why) {
         master->children[i].due_ms = TW__NEVER;
     }
     tw__reload_stop(&master->reload);
+    tw__master_stop_listening(master);
     tell_all(master, TW__CONTROL_DRAIN);
 }
 

@@ -1,5 +1,6 @@
 /* master_sockets.c - every socket of a server is opened by its master and stays
- * open in it, so that a replacement finds what came meanwhile.
+ * open in it until the server drains, so that a replacement finds what came
+ * meanwhile.
  * SPDX-License-Identifier: MIT */
 #include <errno.h>
 #include <fcntl.h>
@@ -9,6 +10,7 @@
 
 #include "server/client.h"
 #include "server/master_state.h"
+#include "server/share.h"
 
 enum { BACKLOG = 4096 };
 
@@ -77,6 +79,19 @@ static int listen_unix(tw__master *master, const tw__address *address,
     return error;
 }
 
+static int share(const tw__master *master, const tw__address *address,
+                 size_t which) {
+    const tw_config *config = &master->config.server;
+    const tw_listen_options *options = config->listen_options;
+    char why[TW__ADDRESS_TEXT + 256];
+    int error = tw__share_socket(config->listen[which], address,
+                                 options != NULL ? &options[which] : NULL, why,
+                                 sizeof why);
+    return error == 0
+               ? 0
+               : tw__master_complain(master, error, "cannot listen", why);
+}
+
 static int listen_public(tw__master *master, size_t which) {
     const char *text = master->config.server.listen[which];
     tw__address address;
@@ -91,7 +106,7 @@ static int listen_public(tw__master *master, size_t which) {
     }
     note_address(master->children[0].listen_fds[which],
                  master->addresses[which]);
-    return 0;
+    return share(master, &address, which);
 }
 
 static int listen_at(tw__master *master, const char *text, int *fd) {
@@ -164,13 +179,34 @@ int tw__master_open_unix(tw__master *master) {
                : error;
 }
 
-/* The path of a public Unix socket is ours to remove. */
-void tw__master_remove_sockets(const tw__master *master) {
+/* The path of a public Unix socket is ours to remove, once: later it may be
+ * that of another server. */
+void tw__master_remove_sockets(tw__master *master) {
     for (size_t i = 0;
          master->addresses != NULL && i < master->config.server.listen_count;
          i++) {
         if (is_unix_address(master->addresses[i])) {
             unlink(master->addresses[i] + 5);
+            master->addresses[i][0] = '\0';
         }
+    }
+}
+
+static void close_all(int *fds, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        if (fds[i] >= 0) {
+            close(fds[i]);
+            fds[i] = -1;
+        }
+    }
+}
+
+/* With the copies of the workers gone, too, the kernel refuses whoever comes
+ * now; nobody is left to wait for a replacement that will not be. */
+void tw__master_stop_listening(tw__master *master) {
+    tw__master_remove_sockets(master);
+    for (uint32_t i = 0; i < master->workers; i++) {
+        close_all(master->children[i].listen_fds,
+                  master->children[i].listen_count);
     }
 }

@@ -141,8 +141,10 @@ int tw__master_complain(const tw__master *master, int error,
 int tw__master_open_tcp(tw__master *master);
 int tw__master_open_unix(tw__master *master);
 
-/* Removes the files of public Unix sockets. */
-void tw__master_remove_sockets(const tw__master *master);
+/* Removes the files of public Unix sockets, unless that is done. */
+void tw__master_remove_sockets(tw__master *master);
+/* The same, and closes the master's public sockets: the server drains. */
+void tw__master_stop_listening(tw__master *master);
 
 /* ---- master_child.c ----------------------------------------------------- */
 

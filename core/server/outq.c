@@ -58,6 +58,9 @@ static void release(tw__outq *queue, tw__pins *pins, tw__piece *piece,
     if (is_frame(piece)) {
         queue->frames--;
         queue->frame_bytes -= unwritten;
+        if (queue->allowed_bytes > queue->frame_bytes) {
+            queue->allowed_bytes = queue->frame_bytes;
+        }
         unpin(pins, piece->block, fate);
     } else {
         queue->reply_bytes -= unwritten;
@@ -79,6 +82,7 @@ void tw__outq_reset(tw__outq *queue, tw__pins *pins) {
     }
     queue->conflated = 0;
     queue->sealed = queue->sealed_bytes = 0;
+    queue->allowed_bytes = 0;
     if (queue->_cap > FIRST_CAP * 8) {
         tw__free(queue->_pieces);
         queue->_pieces = NULL;
@@ -245,6 +249,23 @@ uint32_t tw__outq_drop_frames(tw__outq *queue, tw__pins *pins,
     return sweep(queue, pins, TW__CLOSED, is_other_channel, &channel);
 }
 
+uint32_t tw__outq_give_up(tw__outq *queue, tw__pins *pins, uint64_t channel) {
+    return sweep(queue, pins, TW__DROPPED, is_other_channel, &channel);
+}
+
+uint64_t tw__outq_first_offset(const tw__outq *queue, uint64_t channel) {
+    uint64_t first = 0;
+    for (uint32_t i = 0; i < queue->count; i++) {
+        const tw__piece *piece = tw__outq_at(queue, i);
+        if (tw__outq_is_loose(queue, i) && is_of(piece, channel)) {
+            uint64_t offset = frame_of(piece)->offset;
+            first = offset != 0 && (first == 0 || offset < first) ? offset
+                                                                  : first;
+        }
+    }
+    return first;
+}
+
 static bool is_timely(const tw__piece *piece, void *arg) {
     uint64_t deadline = frame_of(piece)->deadline_ms;
     return deadline == 0 || deadline > *(uint64_t *)arg;
@@ -391,12 +412,21 @@ void tw__outq_seal(tw__outq *queue, size_t len) {
     }
 }
 
+/* A recovery stands before what is live. */
+static void note_written(tw__outq *queue, size_t len) {
+    queue->allowed_bytes -=
+        len < queue->allowed_bytes ? len : queue->allowed_bytes;
+}
+
 uint32_t tw__outq_consume(tw__outq *queue, tw__pins *pins, size_t len) {
     uint32_t delivered = 0;
     queue->sealed = queue->sealed_bytes = 0;
     while (len > 0) {
         tw__piece *piece = tw__outq_at(queue, 0);
         size_t left = piece->len - queue->begun;
+        if (is_frame(piece)) {
+            note_written(queue, len < left ? len : left);
+        }
         if (len < left) {
             queue->begun += (uint32_t)len;
             *(is_frame(piece) ? &queue->frame_bytes : &queue->reply_bytes) -=

@@ -43,6 +43,9 @@ typedef struct tw__outq {
     uint32_t left_frames, fresh_frames;
     size_t left_bytes, fresh_bytes;
     size_t reply_bytes, frame_bytes; /* not written yet */
+    /* Of those, what may wait beyond the budget: what a recovery has brought
+     * and is not written yet. */
+    size_t allowed_bytes;
     uint64_t progress_ms;            /* when the kernel last took something */
     tw__buf *_chunk; /* empty, for the next replies; NULL: none */
 } tw__outq;
@@ -98,6 +101,11 @@ bool tw__outq_drop_oldest(tw__outq *queue, tw__pins *pins, uint64_t channel);
  * ended. Returns how many. */
 uint32_t tw__outq_drop_frames(tw__outq *queue, tw__pins *pins,
                               uint64_t channel);
+/* The same for a slow policy. */
+uint32_t tw__outq_give_up(tw__outq *queue, tw__pins *pins, uint64_t channel);
+
+/* The lowest offset of the channel's loose frames; 0: none has one. */
+uint64_t tw__outq_first_offset(const tw__outq *queue, uint64_t channel);
 
 /* Removes loose frames whose deadline passed. Returns how many. */
 uint32_t tw__outq_expire(tw__outq *queue, tw__pins *pins, uint64_t now_ms);

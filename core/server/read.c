@@ -36,9 +36,13 @@ static bool has_stash(const tw_conn *conn) {
     return conn->extra != NULL && tw__bytes_len(&conn->extra->stash) > 0;
 }
 
+/* One recovery is within its limit; who asks for another one before the first
+ * is written is not heard meanwhile. */
 bool tw__conn_is_full(const tw_conn *conn) {
-    return conn->out != NULL && conn->out->reply_bytes >=
-                                    conn->server->config.reply_budget_bytes / 2;
+    const tw_config *config = &conn->server->config;
+    return conn->out != NULL &&
+           (conn->out->reply_bytes >= config->reply_budget_bytes / 2 ||
+            conn->out->allowed_bytes > config->recover_limit_bytes);
 }
 
 bool tw__conn_may_read(const tw_conn *conn) {
@@ -168,6 +172,7 @@ static size_t take_frames(tw_conn *conn, const uint8_t *data, size_t len) {
     size_t used = len;
     tw__ws_error error;
     bool inflates = tw__conn_codec(conn)->deflates;
+    server->deflated_now = 0;
     tw__ws_feed how = {&server->ws_pool,
                        &events,
                        conn,

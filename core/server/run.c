@@ -1,6 +1,8 @@
 /* run.c - the run queue: hooks that are due and input that waits.
  * SPDX-License-Identifier: MIT */
 #include "server/http_conn.h"
+#include "server/interest.h"
+#include "server/people.h"
 #include "server/server.h"
 
 static bool is_set(const tw_conn *conn, uint32_t flag) {
@@ -70,6 +72,16 @@ static void run_alarm(tw_conn *conn) {
     tw__conn_end_hook(conn, tw__conn_run_alarm(conn));
 }
 
+static void run_lapse(tw_conn *conn) {
+    begin_hook(conn, TW__DUE_LAPSE);
+    tw__conn_end_hook(conn, tw__conn_run_lapse(conn));
+}
+
+static void run_unsubscribe(tw_conn *conn) {
+    begin_hook(conn, TW__DUE_UNSUBSCRIBE);
+    tw__conn_end_hook(conn, tw__conn_run_unsubscribed(conn));
+}
+
 static void run_close(tw_conn *conn) {
     tw_server *server = conn->server;
     tw__extra *extra = conn->extra;
@@ -90,6 +102,7 @@ static void drop_request(tw_conn *conn) {
     if (conn->http != NULL && conn->state != TW__CONN_HTTP &&
         conn->codec != 0 && !is_set(conn, TW__DUE_OPEN | TW__BUSY)) {
         tw__http_conn_destroy(conn);
+        tw__user_welcome(conn);
     }
 }
 
@@ -104,6 +117,8 @@ void tw__conn_run(tw_conn *conn) {
     } hooks[] = {{TW__DUE_OPEN, run_open},
                  {TW__DUE_SLOW, run_slow},
                  {TW__DUE_ALARM, run_alarm},
+                 {TW__DUE_LAPSE, run_lapse},
+                 {TW__DUE_UNSUBSCRIBE, run_unsubscribe},
                  {TW__DUE_CLOSE, run_close}};
     for (size_t i = 0; i < sizeof hooks / sizeof hooks[0]; i++) {
         while (!is_set(conn, TW__BUSY) && is_set(conn, hooks[i].due) &&

@@ -141,6 +141,7 @@ static void free_server(void *arg) {
     tw__deflater_deinit(&server->deflater);
     tw__inflater_deinit(&server->inflater);
     tw__waiters_deinit(&server->all_waiters);
+    tw__server_free_people(server);
     tw__map_deinit(&server->by_address);
     if (server->conns != NULL) {
         munmap(server->conns, server->conn_cap * sizeof(tw_conn));
@@ -163,6 +164,7 @@ static void init_plain(tw_server *server, const tw_config *config) {
     server->log = (tw__log){config->log, config->log_arg, config->log_level};
     server->pins.limit = server->config.pinned_limit_bytes;
     tw__list_init(&server->waiters);
+    tw__list_init(&server->lapsing);
     tw__list_init(&server->timers);
     tw__map_init(&server->by_address);
     tw__ws_pool_init(&server->ws_pool, 65536, 64);
@@ -197,7 +199,7 @@ int tw__server_create(tw_server **out, const tw_config *config,
     init_plain(server, config);
     server->read_buffer = tw__malloc(TW__READ_BYTES);
     if (server->read_buffer == NULL || open_slab(server) != 0 ||
-        open_page(server, place) != 0) {
+        open_page(server, place) != 0 || tw__server_open_people(server) != 0) {
         goto free_server;
     }
     if ((err = tw__server_open_tls(server, config, place, detail, size)) != 0) {
@@ -264,8 +266,11 @@ static void end_connection(tw_conn *conn) {
     conn->flags &= ~(uint32_t)TW__BUSY;
     tw__conn_cut(conn);
     conn->state = TW__CONN_GONE;
-    tw__conn_run(conn);
-    conn->flags &= ~(uint32_t)(TW__BUSY | TW__DUE_CLOSE);
+    do { /* one that answers "later" does not keep the next from its turn */
+        conn->flags &= ~(uint32_t)TW__BUSY;
+        tw__conn_run(conn);
+    } while (conn->flags & (TW__DUE_UNSUBSCRIBE | TW__DUE_CLOSE));
+    conn->flags &= ~(uint32_t)TW__BUSY;
     tw__conn_settle(conn);
 }
 
@@ -322,6 +327,7 @@ void tw_server_destroy(tw_server *server, void (*closed)(void *arg),
     tw__server_close_listeners(server);
     end_connections(server);
     end_timers(server);
+    tw__server_close_people(server);
     server->idle = NULL;
     tw__clockwork_clear(&server->link_clock, &server->drain_timer);
     tw__clockwork_clear(&server->link_clock, &server->figures_timer);

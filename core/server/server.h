@@ -15,6 +15,7 @@
 #include "server/codec.h"
 #include "server/conn.h"
 #include "server/page.h"
+#include "server/people.h"
 #include "server/place.h"
 #include "server/routes.h"
 #include "server/waiter.h"
@@ -95,12 +96,16 @@ struct tw_server {
     tw__hub hub;
     tw__encoder encoders[TW__CODECS]; /* the hub's */
     tw__deflater deflater;
+    size_t deflated_now; /* bytes, of direct sends since input was taken */
     tw__inflater inflater;
     tw__pub_store pubs;
     tw__bus *bus;
     tw__broker *broker;
+    tw__locator *locator;
+    tw__folk folk;
     tw__list waiters; /* subscribes whose channel is confirmed already */
     tw__waiters all_waiters;
+    tw__list lapsing; /* interests whose subscribers missed something */
 
     tw_routes *routes; /* NULL before the first table */
     tw__http_date date;
@@ -118,7 +123,7 @@ struct tw_server {
 
     void (*on_closed)(void *arg);
     void *closed_arg;
-    uint64_t bus_seen[10];
+    uint64_t bus_seen[13];
     uint64_t worked_us; /* of the thread, at the last turn's end */
     tw__wheel_entry figures_timer;
     bool figures_due;
@@ -164,6 +169,8 @@ void tw__server_add_hooks(tw_server *server);
 int tw__server_open_listeners(tw_server *server, const tw_config *config,
                               const int *fds, char *detail, size_t size);
 void tw__server_stop_listening(tw_server *server);
+/* Those who are in the kernel's queues become connections at once. */
+void tw__server_accept_queued(tw_server *server);
 void tw__server_pause_listening(tw_server *server, bool is_paused);
 void tw__server_close_listeners(tw_server *server);
 
@@ -179,6 +186,9 @@ void tw__server_deliver(void *arg, tw__sub *sub, int fd, tw__channel *channel,
                         tw__batch *batch, uint32_t first, uint32_t count);
 void tw__server_lost(void *arg, tw__channel *channel, uint64_t lost);
 void tw__server_on_publication(void *arg, tw__pub *pub);
+void tw__server_on_gap(void *arg, const char *name, size_t len, uint64_t lost);
+void tw__server_on_position(void *arg, const char *name, size_t len,
+                            const tw__position *position);
 
 /* drain.c */
 void tw__server_check_drained(tw_server *server);

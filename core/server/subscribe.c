@@ -10,17 +10,18 @@
 #include "base/alloc.h"
 #include "server/codec.h"
 #include "server/interest.h"
+#include "server/people.h"
 #include "server/server.h"
 #include "server/waiter.h"
 
 /* ---- the connection's list ---- */
 
 static uint32_t waiter_number(const tw__sub *sub) {
-    return sub->mark & ~TW__SUB_CONFIRMED;
+    return sub->mark & ~TW__SUB_FLAGS;
 }
 
 static void forget_waiter(tw__sub *sub) {
-    sub->mark &= TW__SUB_CONFIRMED;
+    sub->mark &= TW__SUB_FLAGS;
 }
 
 static bool is_confirmed(const tw__sub *sub) {
@@ -86,6 +87,8 @@ static void remove_sub(tw_conn *conn, tw__sub *sub) {
 static void leave(tw_conn *conn, tw__sub *sub) {
     tw_server *server = conn->server;
     tw__channel *channel = sub->channel;
+    tw__conn_drop_lapse(conn, channel);
+    tw__presence_left(conn, sub);
     if (sub->index != TW__NOT_JOINED) {
         uint64_t owed = tw__channel_leave(sub);
         tw__count_fate(server, channel->class.row, TW__CLOSED, owed);
@@ -106,6 +109,7 @@ static int join(tw_conn *conn, tw__sub *sub) {
     if (err == 0) {
         sub->mark |= TW__SUB_CONFIRMED;
         tw__conn_refresh_fast(conn);
+        tw__presence_joined(conn, sub);
     }
     return err;
 }
@@ -123,8 +127,44 @@ static tw__sub *sub_of(const tw__waiter *waiter) {
 
 int tw__waiter_join(tw__waiter *waiter) {
     tw__sub *sub = sub_of(waiter);
-    bool is_to_join = sub != NULL && sub->index == TW__NOT_JOINED;
-    return is_to_join ? join(waiter->conn, sub) : 0;
+    if (sub == NULL || is_confirmed(sub)) {
+        return 0;
+    }
+    const tw__channel_interest *interest = sub->channel->user;
+    tw_position *position = &waiter->result.position;
+    position->offset = interest->position.offset;
+    memcpy(position->epoch, interest->position.epoch, sizeof position->epoch);
+    return join(waiter->conn, sub);
+}
+
+static void count_recovery(const tw__waiter *waiter) {
+    tw_server *server = waiter->conn->server;
+    if (waiter->has_since) {
+        tw__count(server, TW_COUNTER_RECOVERIES, 1);
+        tw__count(server,
+                  waiter->result.recovered ? TW_COUNTER_RECOVERED
+                                           : TW_COUNTER_RECOVER_FAILED,
+                  1);
+    }
+}
+
+static void call_back(tw__waiter *waiter, int status) {
+    if (waiter->cb != NULL) {
+        waiter->cb(waiter->conn, status, status == 0 ? &waiter->result : NULL,
+                   waiter->arg);
+    }
+}
+
+/* What the callback sends leaves before what was missed. It may also end the
+ * subscription, and begin another. */
+static void call_and_replay(tw__waiter *waiter, tw__channel *channel) {
+    channel->refs++;
+    call_back(waiter, 0);
+    const tw__sub *sub = tw__conn_find_sub(waiter->conn, channel);
+    if (sub != NULL && sub->index != TW__NOT_JOINED) {
+        tw__recover_replay(waiter, channel);
+    }
+    tw__channel_close(channel);
 }
 
 static void finish(tw__waiter *waiter) {
@@ -133,17 +173,19 @@ static void finish(tw__waiter *waiter) {
     int status = waiter->status == 0 ? tw__waiter_join(waiter) : waiter->status;
     if (sub != NULL) {
         forget_waiter(sub);
-        if (status != 0) {
-            leave(conn, sub);
-            remove_sub(conn, sub);
-        }
     }
-    tw_subscribe_cb cb = waiter->cb;
-    void *arg = waiter->arg;
+    if (sub != NULL && status != 0) {
+        leave(conn, sub);
+        remove_sub(conn, sub);
+    }
+    if (sub != NULL && status == 0) {
+        count_recovery(waiter);
+        call_and_replay(waiter, sub->channel);
+    } else {
+        call_back(waiter, status);
+    }
+    tw__recovery_unref(waiter->recovery);
     tw__waiters_remove(&conn->server->all_waiters, waiter);
-    if (cb != NULL) {
-        cb(conn, status, arg);
-    }
 }
 
 /* A connection with a waiter is not freed: its death answers the waiter, and
@@ -165,6 +207,12 @@ static void add_sub(tw_conn *conn, tw__channel *channel, tw__waiter *waiter) {
     interest->users++;
     tw__conn_refresh_fast(conn);
     bool is_counted = tw__channel_interest_tell_count(channel);
+    if (interest->is_confirmed && is_counted &&
+        tw__recover_is_due(interest, waiter)) {
+        tw__recover_join(interest, waiter);
+        tw__recover_run(interest);
+        return;
+    }
     if (interest->is_answered && (is_counted || !interest->is_confirmed)) {
         tw__channel_interest_answer(
             conn->server, waiter, interest->is_confirmed ? 0 : TW_EUNAVAILABLE);
@@ -192,10 +240,22 @@ static int check(const tw_conn *conn, tw_str channel) {
     return is_over ? TW_ELIMIT : 0;
 }
 
-int tw_conn_subscribe(tw_conn *conn, tw_str name, tw_subscribe_cb cb,
+static void read_options(tw__waiter *waiter,
+                         const tw_subscribe_options *options) {
+    waiter->has_since = options->has_since;
+    waiter->last = options->last;
+    waiter->since.offset = options->since.offset;
+    memcpy(waiter->since.epoch, options->since.epoch,
+           sizeof waiter->since.epoch - 1);
+}
+
+int tw_conn_subscribe(tw_conn *conn, tw_str name,
+                      const tw_subscribe_options *options, tw_subscribe_cb cb,
                       void *arg) {
+    static const tw_subscribe_options plain;
     bool created;
-    int err = check(conn, name);
+    options = options != NULL ? options : &plain;
+    int err = options->info.len > TW_INFO_MAX ? TW_EINVALID : check(conn, name);
     if (err != 0) {
         return err;
     }
@@ -210,14 +270,18 @@ int tw_conn_subscribe(tw_conn *conn, tw_str name, tw_subscribe_cb cb,
     waiter->conn = conn;
     waiter->cb = cb;
     waiter->arg = arg;
+    read_options(waiter, options);
     tw__channel *channel =
         tw__channel_open(&conn->server->hub, name.data, name.len, &created);
-    err = channel == NULL ? TW_ENOMEM : 0;
+    err = channel == NULL
+              ? TW_ENOMEM
+              : tw__presence_keep_info(conn, channel, options->info);
     if (err == 0 && channel->user == NULL) {
         err = tw__channel_interest_open(conn->server, channel);
     }
     if (err != 0) {
         if (channel != NULL) {
+            tw__presence_drop_info(conn, channel);
             tw__channel_close(channel);
         }
         tw__waiters_remove(waiters, waiter);
@@ -238,7 +302,8 @@ static void drop_queued(tw_conn *conn, const tw__channel *channel) {
     }
 }
 
-int tw_conn_unsubscribe(tw_conn *conn, tw_str name) {
+int tw__conn_unsubscribe(tw_conn *conn, tw_str name,
+                         enum tw__unsubscribed_why why) {
     if (conn->state != TW__CONN_OPEN) {
         return TW_ECLOSED;
     }
@@ -247,9 +312,16 @@ int tw_conn_unsubscribe(tw_conn *conn, tw_str name) {
         return TW_ENOT_FOUND;
     }
     drop_queued(conn, sub->channel);
+    if (is_confirmed(sub)) {
+        tw__conn_note_unsubscribed(conn, sub->channel, why);
+    }
     leave(conn, sub);
     remove_sub(conn, sub);
     return 0;
+}
+
+int tw_conn_unsubscribe(tw_conn *conn, tw_str name) {
+    return tw__conn_unsubscribe(conn, name, TW__BY_SCRIPT);
 }
 
 bool tw_conn_is_subscribed(const tw_conn *conn, tw_str channel) {

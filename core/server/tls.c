@@ -22,7 +22,8 @@ typedef struct building {
 } building;
 
 static bool take_texts(building *b, const tw_tls_config *config,
-                       tw__tls_material *materials, tw__pem *client_ca) {
+                       tw__tls_material *materials, tw__pem *client_ca,
+                       tw__pem *ocsp) {
     bool is_there = true;
     for (size_t i = 0; is_there && i < config->pair_count; i++) {
         const tw_tls_pair *pair = &config->pairs[i];
@@ -31,25 +32,51 @@ static bool take_texts(building *b, const tw_tls_config *config,
                    (pair->key == NULL ||
                     tw__tls_next_file(b->folio, &b->at, &materials[i].key));
     }
-    return is_there && (config->client_ca == NULL ||
-                        tw__tls_next_file(b->folio, &b->at, client_ca));
+    if (is_there && config->client_ca != NULL) {
+        is_there = tw__tls_next_file(b->folio, &b->at, client_ca);
+    }
+    for (size_t i = 0; is_there && i < config->ocsp_count; i++) {
+        is_there = tw__tls_next_file(b->folio, &b->at, &ocsp[i]);
+    }
+    return is_there;
+}
+
+/* The same in all workers: one says so. */
+static void note_remark(const tw_server *server, const tw_tls_config *config,
+                        const tw__tls *set) {
+    size_t which;
+    const char *why = tw__tls_remark(set, &which);
+    if (why != NULL && server->slot == 0) {
+        tw__log_write(&server->log, TW_LOG_WARN,
+                      "an OCSP response is not sent along", "file",
+                      config->ocsp[which], "reason", why, NULL);
+    }
 }
 
 static int build_set(building *b, const tw_tls_config *config, tw__tls **set) {
     tw__tls_config wanted = {.count = config->pair_count,
                              .client = config->client,
                              .client_ca_name = config->client_ca,
-                             .tickets = &b->server->tls->tickets};
+                             .ocsp_names = config->ocsp,
+                             .ocsp_count = config->ocsp_count,
+                             .tickets = &b->server->tls->tickets,
+                             .loop = &b->server->loop};
     tw__tls_material *materials =
         tw__calloc(config->pair_count, sizeof *materials);
+    tw__pem *ocsp = tw__calloc(config->ocsp_count, sizeof *ocsp);
     int err = TW_ENOMEM;
-    if (materials != NULL) {
+    if (materials != NULL && ocsp != NULL) {
         wanted.materials = materials;
-        err = take_texts(b, config, materials, &wanted.client_ca)
+        wanted.ocsp = ocsp;
+        err = take_texts(b, config, materials, &wanted.client_ca, ocsp)
                   ? tw__tls_create(set, &wanted, b->detail, b->size)
                   : TW_EINVALID;
     }
+    if (err == 0) {
+        note_remark(b->server, config, *set);
+    }
     tw__free(materials);
+    tw__free(ocsp);
     return err;
 }
 
@@ -204,11 +231,11 @@ int tw__server_prepare_tls(tw_server *server, const tw_config *config,
                            size);
 }
 
-static int64_t first_end(const tw__tls_edge *edge) {
+static int64_t first_end(const tw__tls_edge *edge,
+                         int64_t (*end_of)(const tw__tls *set)) {
     int64_t first = 0;
     for (size_t i = 0; i < edge->count; i++) {
-        int64_t end =
-            edge->sets[i] != NULL ? tw__tls_expires(edge->sets[i]) : 0;
+        int64_t end = edge->sets[i] != NULL ? end_of(edge->sets[i]) : 0;
         first = end != 0 && (first == 0 || end < first) ? end : first;
     }
     return first;
@@ -224,7 +251,10 @@ void tw__server_commit_tls(tw_server *server) {
     edge->sets = edge->next;
     edge->next = old;
     edge->has_next = false;
-    server->page->gauges[TW_GAUGE_TLS_EXPIRES] = (uint64_t)first_end(edge);
+    uint64_t volatile *gauges = server->page->gauges;
+    gauges[TW_GAUGE_TLS_EXPIRES] = (uint64_t)first_end(edge, tw__tls_expires);
+    gauges[TW_GAUGE_TLS_OCSP_EXPIRES] =
+        (uint64_t)first_end(edge, tw__tls_ocsp_expires);
 }
 
 void tw__server_abort_tls(tw_server *server) {

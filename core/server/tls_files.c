@@ -134,6 +134,9 @@ static int read_listener(const reading *r, const tw_tls_config *tls) {
     if (err == 0 && tls->client_ca != NULL) {
         err = read_file(r, tls->client_ca, false);
     }
+    for (size_t i = 0; err == 0 && i < tls->ocsp_count; i++) {
+        err = read_file(r, tls->ocsp[i], false);
+    }
     return err;
 }
 

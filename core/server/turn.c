@@ -1,5 +1,6 @@
 /* turn.c - what a server does at the end of a turn, in the order of its ranks.
  * SPDX-License-Identifier: MIT */
+#include "server/interest.h"
 #include "server/server.h"
 
 /* While frozen who stands in the run queue waits there for the thaw. */
@@ -19,17 +20,25 @@ static bool on_run_turn(tw__turn_hook *hook) {
         is_last = tw__conn_index(conn) == last;
         tw__conn_run(conn);
     }
+    bool has_people = tw__server_run_people(server);
     if (server->idle != NULL && server->frozen == 0 &&
         !server->idle(server, server->idle_arg)) {
         server->idle = NULL;
     }
-    return has_to_run(server) || (server->idle != NULL && server->frozen == 0);
+    return has_people || has_to_run(server) ||
+           (server->idle != NULL && server->frozen == 0);
 }
 
 static bool on_walk_turn(tw__turn_hook *hook) {
     tw_server *server = TW__CONTAINER(hook, tw_server, walk_hook);
     tw__server_run_waiters(server);
-    return tw__hub_walk(&server->hub, TW__WALK_BUDGET);
+    bool is_work_left = tw__hub_walk(&server->hub, TW__WALK_BUDGET);
+    if (!tw__list_is_empty(&server->lapsing)) {
+        tw__position_run(server);
+        is_work_left = is_work_left || !tw__list_is_empty(&server->lapsing) ||
+                       !tw__list_is_empty(&server->hub.due);
+    }
+    return is_work_left;
 }
 
 /* Who has more when it was written, as a file has, comes again next turn. */

@@ -10,6 +10,7 @@
 
 #include "base/alloc.h"
 #include "server/http_conn.h"
+#include "server/people.h"
 #include "server/req.h"
 #include "ws/extension.h"
 #include "ws/origin.h"
@@ -142,9 +143,22 @@ static int set_identity(tw_conn *conn, tw_str user, tw_str info,
     put(&place, &identity->user, user);
     put(&place, &identity->info, info);
     put(&place, &identity->subprotocol, subprotocol);
+    identity->since_ms = tw__loop_wall(&conn->server->loop);
     tw__free(conn->identity);
     conn->identity = identity;
     return 0;
+}
+
+/* It is its user's from here on, under the id that it has had. */
+static void become(tw_conn *conn) {
+    tw__user_enter(conn);
+    if (tw_conn_user(conn).data == NULL) {
+        return;
+    }
+    tw__presence_rename(conn);
+    if (conn->http == NULL) { /* else when its on_open has ended */
+        tw__user_welcome(conn);
+    }
 }
 
 int tw_conn_login(tw_conn *conn, tw_str user, tw_str info) {
@@ -155,6 +169,9 @@ int tw_conn_login(tw_conn *conn, tw_str user, tw_str info) {
     if (tw_conn_user(conn).data != NULL) {
         return TW_EEXISTS;
     }
+    if (user.data != NULL && !tw__user_is_fine(user)) {
+        return TW_EINVALID;
+    }
     tw__identity *old = conn->identity;
     conn->identity = NULL;
     int err = set_identity(conn, user, info, subprotocol);
@@ -163,6 +180,7 @@ int tw_conn_login(tw_conn *conn, tw_str user, tw_str info) {
         return err;
     }
     tw__free(old);
+    become(conn);
     return 0;
 }
 
@@ -213,7 +231,8 @@ int tw_req_accept(tw_req *req, const tw_accept *accept) {
     if (conn == NULL || !req->is_asked || !req->is_upgrade) {
         return TW_ECLOSED;
     }
-    if (!is_offered(req, accept->subprotocol)) {
+    if (!is_offered(req, accept->subprotocol) ||
+        (accept->user.data != NULL && !tw__user_is_fine(accept->user))) {
         return TW_EINVALID;
     }
     req->is_asked = false;

@@ -8,7 +8,10 @@
 #define TW_SERVER_WAITER_H
 
 #include "base/list.h"
+#include "hub/history.h"
 #include "tidewire/tidewire.h"
+
+typedef struct tw__recovery tw__recovery;
 
 typedef struct tw__waiter {
     tw__list node; /* in its interest, or in the server's list */
@@ -17,6 +20,14 @@ typedef struct tw__waiter {
     void *arg;
     uint32_t number;
     int status; /* not 0: answered, only the callback is due */
+
+    /* What is to be sent before live, see recover.c. */
+    bool has_since;
+    uint32_t last;
+    tw__position since;
+    tw_subscribed result;
+    tw__recovery *recovery;        /* NULL: nothing */
+    uint32_t log_from, retained_from; /* the first of each to be sent */
 } tw__waiter;
 
 typedef union tw__waiter_slot {

@@ -6,6 +6,7 @@
 #include "base/alloc.h"
 #include "server/codec.h"
 #include "server/http_conn.h"
+#include "server/interest.h"
 #include "server/server.h"
 #include "server/tls.h"
 #include "ws/frame.h"
@@ -152,6 +153,9 @@ static void on_empty(tw_conn *conn) {
     tw__conn_refresh_fast(conn);
     if (conn->state == TW__CONN_HTTP) {
         tw__http_conn_drained(conn);
+    }
+    if (conn->extra != NULL && !tw__list_is_empty(&conn->extra->lapses)) {
+        tw__conn_lapses_drained(conn);
     }
     tw__conn_advance_close(conn);
 }

@@ -22,7 +22,8 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/types.h>
-#include <time.h>
+
+#include "nth_step.h"
 
 /* X(name, its errors...); SHORT is no error: one byte and no more. */
 #define SHORT 0
@@ -227,14 +228,6 @@ static inline void nth_set(enum nth_call which, int error, size_t nth,
                            size_t every) {
     nth_plan = (struct nth_plan){
         .which = which, .error = error, .nth = nth, .every = every};
-}
-
-/* Of `count` calls at most `most` are tried; which ones is another choice every
- * day, that after a while all have been. */
-static inline size_t nth_step(size_t count, size_t most, size_t *first) {
-    size_t step = count / most + 1;
-    *first = 1 + (size_t)(time(NULL) / 86400) % step;
-    return step;
 }
 
 #endif

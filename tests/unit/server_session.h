@@ -30,14 +30,30 @@ typedef struct session_fault {
     void *arg;
 } session_fault;
 
+/* How bytes travel between the clients and the server. A function that is NULL
+ * leaves them as they are. */
+typedef struct session_way {
+    void (*fill_in)(world *w); /* what the server needs for it */
+    /* A client has connected: what it says first goes to `out`. */
+    void (*meet)(client *c, wire *out);
+    bool (*has_met)(const client *c);
+    void (*seal)(client *c, const void *data, size_t len, wire *out);
+    /* From `from` on c->in is as it came: becomes what it means; what the way
+     * itself has to answer goes to `out`. */
+    void (*unseal)(client *c, size_t from, wire *out);
+    void (*leave)(void); /* after the last client */
+} session_way;
+
 typedef struct session {
     world w;
     const session_fault *fault;
+    const session_way *way;
     const char *folder; /* with the file that is served */
     int fence;
     int timers, counts; /* that came */
     int drained;
-    size_t cut; /* clients whose connection ended before its time */
+    uint64_t got; /* bytes that came to clients, as they came */
+    size_t cut;   /* clients whose connection ended before its time */
 } session;
 
 static char session_long[SESSION_LONG + 1];
@@ -67,28 +83,59 @@ static inline int session_descriptors(void) {
 
 /* ---- turns ---- */
 
+/* Small things that the kernel has room for. */
+static inline void session_reply(client *c, wire *out) {
+    if (out->len > 0 && c->fd >= 0 && c->error == 0) {
+        ssize_t sent =
+            send(c->fd, out->data, out->len, MSG_NOSIGNAL | MSG_DONTWAIT);
+        assert_true(sent < 0 || (size_t)sent == out->len);
+        if (sent < 0) {
+            assert_true(errno != EAGAIN);
+            c->error = errno;
+        }
+    }
+    wire_free(out);
+}
+
+static inline void session_read(session *s, client *c) {
+    size_t before = c->len;
+    client_read(c);
+    s->got += c->len - before;
+    if (s->way->unseal != NULL && c->len > before) {
+        wire out = {0};
+        s->way->unseal(c, before, &out);
+        session_reply(c, &out);
+    }
+}
+
 static inline void session_turn(session *s, uint64_t wait_ms) {
     world *w = &s->w;
     SERVER_DOES(s, tw__loop_run_once(tw__server_loop(w->server), wait_ms));
     for (int i = 0; i < WORLD_CLIENTS; i++) {
         if (w->clients[i] != NULL && !w->clients[i]->is_lazy) {
-            client_read(w->clients[i]);
+            session_read(s, w->clients[i]);
         }
     }
     world_check(w);
     world_check_classes(w);
 }
 
+/* Any byte that went anywhere; the server counts those of a record when all of
+ * it is gone. */
+static inline uint64_t session_moved(session *s) {
+    world *w = &s->w;
+    return counter(w, TW_COUNTER_BYTES_IN) + counter(w, TW_COUNTER_BYTES_OUT) +
+           s->got;
+}
+
 /* A turn of waiting. The first do not sleep, as mostly all is there; when
  * nothing moves time goes on in small steps, for what is put off. */
 static inline void session_wait(session *s, unsigned turn, uint64_t *held) {
     world *w = &s->w;
-    uint64_t moved =
-        counter(w, TW_COUNTER_BYTES_IN) + counter(w, TW_COUNTER_BYTES_OUT);
+    uint64_t before = session_moved(s);
     session_turn(s, turn < 20 ? 0 : 1);
-    moved = counter(w, TW_COUNTER_BYTES_IN) + counter(w, TW_COUNTER_BYTES_OUT) -
-            moved;
-    if (turn >= 20 && moved == 0 && *held < SESSION_PATIENCE_MS) {
+    bool has_moved = session_moved(s) != before;
+    if (turn >= 20 && !has_moved && *held < SESSION_PATIENCE_MS) {
         tw__loop_advance(tw__server_loop(w->server), SESSION_STEP_MS);
         *held += SESSION_STEP_MS;
     }
@@ -130,8 +177,8 @@ static inline bool is_there(session *s, client *c) {
     return c->fd >= 0;
 }
 
-static inline void session_send(session *s, client *c, const void *data,
-                                size_t len) {
+static inline void session_send_raw(session *s, client *c, const void *data,
+                                    size_t len) {
     const uint8_t *at = data;
     uint64_t until = real_ms() + WORLD_PATIENCE_MS;
     while (len > 0 && is_there(s, c)) {
@@ -145,6 +192,18 @@ static inline void session_send(session *s, client *c, const void *data,
             assert_true(real_ms() < until);
             session_turn(s, 1);
         }
+    }
+}
+
+static inline void session_send(session *s, client *c, const void *data,
+                                size_t len) {
+    if (s->way->seal == NULL) {
+        session_send_raw(s, c, data, len);
+    } else if (is_there(s, c)) {
+        wire out = {0};
+        s->way->seal(c, data, len, &out);
+        session_send_raw(s, c, out.data, out.len);
+        wire_free(&out);
     }
 }
 
@@ -201,7 +260,15 @@ static inline bool session_fence(session *s, client *c) {
 }
 
 static inline client *session_connect(session *s, int rcvbuf) {
-    return client_connect(&s->w, rcvbuf);
+    client *c = client_connect(&s->w, rcvbuf);
+    if (s->way->meet != NULL) {
+        wire out = {0};
+        s->way->meet(c, &out);
+        session_send_raw(s, c, out.data, out.len);
+        wire_free(&out);
+        session_until(s, s->way->has_met(c) || has_ended(c));
+    }
+    return c;
 }
 
 /* The status of an answer, 0 when there was none. */
@@ -274,7 +341,9 @@ static inline int session_on_open(world *w, tw_conn *conn, tw_req *req) {
     return TW_DONE;
 }
 
-static inline void session_on_subscribed(tw_conn *conn, int status, void *arg) {
+static inline void session_on_subscribed(tw_conn *conn, int status,
+        const tw_subscribed *result, void *arg) {
+    (void)result;
     (void)arg;
     if (status != 0 || tw_conn_send(conn, "joined", 6, false) != 0) {
         session_failed(conn);
@@ -303,7 +372,7 @@ static inline int session_on_message(world *w, tw_conn *conn,
     int err = 0;
     switch (msg->len > 0 && !msg->binary ? text[0] : 0) {
     case '+':
-        err = tw_conn_subscribe(conn, name, session_on_subscribed, w);
+        err = tw_conn_subscribe(conn, name, NULL, session_on_subscribed, w);
         break;
     case '-':
         err = tw_conn_unsubscribe(conn, name);
@@ -417,8 +486,8 @@ static inline void session_fill_in(session *s) {
 
 static inline int session_begin(session *s) {
     static const tw_class_config classes[] = {
-        {"old:*", TW_SLOW_DROP_OLD, 0},
-        {"late:*", TW_SLOW_CONFLATE, 20},
+        {.pattern = "old:*", .slow = TW_SLOW_DROP_OLD, .batch_ms = 0},
+        {.pattern = "late:*", .slow = TW_SLOW_CONFLATE, .batch_ms = 20},
     };
     world *w = &s->w;
     int err = 0;
@@ -626,23 +695,37 @@ static inline void session_play(session *s) {
     session_parts(s, a, b, slow);
 }
 
-/* One server from its beginning to its end, with `fault`. Nothing may be left
- * of it. Gives how many clients it cost. */
-static inline size_t session_run(const session_fault *fault,
-                                 const char *folder) {
+/* One server from its beginning to its end, with `fault`, and clients who come
+ * by `way`. Nothing may be left of it. Gives how many clients it cost. */
+static inline size_t session_run_by(const session_way *way,
+                                    const session_fault *fault,
+                                    const char *folder) {
     static session s;
     int descriptors = session_descriptors();
     memset(&s, 0, sizeof s);
     s.fault = fault;
+    s.way = way;
     s.folder = folder;
     world_init(&s.w);
     session_fill_in(&s);
+    if (way->fill_in != NULL) {
+        way->fill_in(&s.w);
+    }
     if (session_begin(&s) == 0) {
         session_play(&s);
     }
     world_close(&s.w);
+    if (way->leave != NULL) {
+        way->leave();
+    }
     assert_int_equal(session_descriptors(), descriptors);
     return s.cut;
+}
+
+static inline size_t session_run(const session_fault *fault,
+                                 const char *folder) {
+    static const session_way plainly;
+    return session_run_by(&plainly, fault, folder);
 }
 
 #endif

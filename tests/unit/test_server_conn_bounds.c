@@ -238,6 +238,36 @@ static void requests_of_a_kept_connection(void **state) {
     world_close(&w);
 }
 
+static void answer_twice(world *w, tw_req *req) {
+    tw_header split = {str_of("x-a"), str_of("b\r\nx-c: d")};
+    (void)w;
+    assert_int_equal(tw_req_respond(req, 200, &split, 1, "fine", 4),
+                     TW_EINVALID);
+    assert_int_equal(tw_req_respond(req, 200, NULL, 0, "fine", 4), 0);
+}
+
+/* As long as a connection reaches its limit once it is counted once, however
+ * often an answer was tried. */
+static void an_answer_that_may_not_be_is_no_second_last_one(void **state) {
+    world w;
+    (void)state;
+    world_init(&w);
+    add_page(&w);
+    w.config.max_requests = 2;
+    w.on_request = answer_twice;
+    world_start(&w);
+    client *c = client_connect(&w, 0);
+    for (int i = 1; i <= 2; i++) {
+        assert_int_equal(counter(&w, TW_COUNTER_HTTP_KEPT_LIMIT), 0);
+        send_text(&w, c, HELLO);
+        expect_page(&w, c);
+    }
+    expect_end(&w, c);
+    assert_int_equal(counter(&w, TW_COUNTER_HTTP_REQUESTS), 2);
+    assert_int_equal(counter(&w, TW_COUNTER_HTTP_KEPT_LIMIT), 1);
+    world_close(&w);
+}
+
 /* What comes behind the last one is not read. */
 static void requests_that_are_pipelined_are_counted_too(void **state) {
     world w;
@@ -430,7 +460,7 @@ static void subscriptions_of_a_connection(void **state) {
         world_subscribe(&w, 1, name);
     }
     assert_int_equal(counter(&w, TW_COUNTER_SUBSCRIBE_REFUSED), 0);
-    assert_int_equal(tw_conn_subscribe(w.conns[1], str_of("c6"), NULL, NULL),
+    assert_int_equal(tw_conn_subscribe(w.conns[1], str_of("c6"), NULL, NULL, NULL),
                      TW_ELIMIT);
     assert_int_equal(counter(&w, TW_COUNTER_SUBSCRIBE_REFUSED), 1);
     world_close(&w);
@@ -528,6 +558,7 @@ int main(void) {
         cmocka_unit_test(bytes_of_a_target),
         cmocka_unit_test(bytes_of_a_body),
         cmocka_unit_test(requests_of_a_kept_connection),
+        cmocka_unit_test(an_answer_that_may_not_be_is_no_second_last_one),
         cmocka_unit_test(requests_that_are_pipelined_are_counted_too),
         cmocka_unit_test(time_for_a_head),
         cmocka_unit_test(time_between_two_requests),

@@ -2,13 +2,16 @@
  * SPDX-License-Identifier: MIT */
 #include "server_probe.h"
 
-static void note_status(tw_conn *conn, int status, void *arg) {
+static void note_status(tw_conn *conn, int status, const tw_subscribed *result,
+                        void *arg) {
+    (void)result;
     world *w = arg;
     world_note(w, "sub:%d:%s ", number_of(conn), tw_err_name(status));
 }
 
 static int ask(world *w, int number, const char *channel) {
-    return tw_conn_subscribe(w->conns[number], str_of(channel), note_status, w);
+    return tw_conn_subscribe(w->conns[number], str_of(channel), NULL,
+                             note_status, w);
 }
 
 static void open_with(world *w, int clients, client **c) {
@@ -50,12 +53,14 @@ static void names_have_one_to_255_bytes(void **state) {
     open_with(&w, 1, &c);
     memset(name, 'n', sizeof name);
     tw_conn *conn = w.conns[1];
-    assert_int_equal(tw_conn_subscribe(conn, (tw_str){name, 0}, NULL, NULL),
-                     TW_EINVALID);
-    assert_int_equal(tw_conn_subscribe(conn, (tw_str){name, 256}, NULL, NULL),
-                     TW_EINVALID);
-    assert_int_equal(tw_conn_subscribe(conn, (tw_str){name, 255}, NULL, NULL),
-                     0);
+    assert_int_equal(
+        tw_conn_subscribe(conn, (tw_str){name, 0}, NULL, NULL, NULL),
+        TW_EINVALID);
+    assert_int_equal(
+        tw_conn_subscribe(conn, (tw_str){name, 256}, NULL, NULL, NULL),
+        TW_EINVALID);
+    assert_int_equal(
+        tw_conn_subscribe(conn, (tw_str){name, 255}, NULL, NULL, NULL), 0);
     assert_int_equal(tw_publish(w.server, (tw_str){name, 0}, "x", 1, NULL),
                      TW_EINVALID);
     assert_int_equal(tw_publish(w.server, (tw_str){name, 256}, "x", 1, NULL),
@@ -108,12 +113,14 @@ a_subscription_under_way_ends_with_unsubscribe_or_close(void **state) {
     world_close(&w);
 }
 
-static void on_nested(tw_conn *conn, int status, void *arg) {
+static void on_nested(tw_conn *conn, int status, const tw_subscribed *result,
+                      void *arg) {
+    (void)result;
     world *w = arg;
     assert_int_equal(status, 0);
     assert_int_equal(tw_conn_unsubscribe(conn, str_of("first")), 0);
-    assert_int_equal(tw_conn_subscribe(conn, str_of("second"), note_status, w),
-                     0);
+    assert_int_equal(
+        tw_conn_subscribe(conn, str_of("second"), NULL, note_status, w), 0);
     world_publish(w, "second", "news");
     tw_conn_send(conn, "sent", 4, false);
     tw_conn_done(conn);
@@ -125,15 +132,16 @@ static void the_answer_may_do_anything(void **state) {
     (void)state;
     open_with(&w, 1, &c);
     assert_int_equal(
-        tw_conn_subscribe(w.conns[1], str_of("first"), on_nested, &w), 0);
+        tw_conn_subscribe(w.conns[1], str_of("first"), NULL, on_nested, &w), 0);
     expect_text(&w, c, "sent");
     expect_text(&w, c, "news");
     assert_log(&w, "sub:1:ok ");
     world_close(&w);
 }
 
-static void on_close_it(tw_conn *conn, int status, void *arg) {
-    note_status(conn, status, arg);
+static void on_close_it(tw_conn *conn, int status, const tw_subscribed *result,
+                        void *arg) {
+    note_status(conn, status, result, arg);
     tw_conn_close(conn, 4000, str_of(""));
 }
 
@@ -143,9 +151,9 @@ static void the_answer_may_close_those_who_wait_behind_it(void **state) {
     (void)state;
     open_with(&w, 1, &c);
     for (const char *name = "abc"; *name != '\0'; name++) {
-        assert_int_equal(
-            tw_conn_subscribe(w.conns[1], (tw_str){name, 1}, on_close_it, &w),
-            0);
+        assert_int_equal(tw_conn_subscribe(w.conns[1], (tw_str){name, 1}, NULL,
+                                           on_close_it, &w),
+                         0);
     }
     world_turns(&w, 5);
     assert_log(&w, "sub:1:ok close:1:4000: sub:1:closed sub:1:closed ");
@@ -394,8 +402,9 @@ static void a_changed_class_applies_to_living_channels(void **state) {
     world_set_class(&w, "room", TW_SLOW_CLOSE, 0);
     world_publish(&w, "room", "at once");
     expect_text(&w, c, "at once");
-    tw_class_config twice[] = {{"a", TW_SLOW_CLOSE, 0},
-                               {"a", TW_SLOW_CLOSE, 0}};
+    tw_class_config twice[] = {
+        {.pattern = "a", .slow = TW_SLOW_CLOSE, .batch_ms = 0},
+        {.pattern = "a", .slow = TW_SLOW_CLOSE, .batch_ms = 0}};
     size_t bad = 99;
     assert_int_equal(tw_server_set_classes(w.server, twice, 2, &bad),
                      TW_EINVALID);

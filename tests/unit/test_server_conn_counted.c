@@ -73,8 +73,11 @@ static int far_count(tw__broker *broker, const char *channel, size_t len,
     return 0;
 }
 
-static const tw__broker_ops far_ops = {far_publish, far_interest, far_drop,
-                                       far_set_count, far_count};
+static const tw__broker_ops far_ops = {.publish = far_publish,
+                                       .interest = far_interest,
+                                       .drop = far_drop,
+                                       .set_count = far_set_count,
+                                       .count = far_count};
 
 static void far_confirms(int status) {
     static const tw__position no_history;
@@ -103,7 +106,7 @@ static void far_world(world *w, int connections) {
 }
 
 static void ask_for(world *w, int number, const char *channel) {
-    assert_int_equal(tw_conn_subscribe(w->conns[number], str_of(channel),
+    assert_int_equal(tw_conn_subscribe(w->conns[number], str_of(channel), NULL,
                                        world_on_subscribed, w),
                      0);
     world_rest(w);

@@ -216,6 +216,35 @@ static void what_does_not_get_shorter_is_sent_as_it_is(void **state) {
     world_close(&w);
 }
 
+/* What one read asks for costs much more time to compress than to read. */
+static void who_is_sent_much_compressed_lets_others_go_first(void **state) {
+    enum { MESSAGES = 16, LEN = 4000 };
+    world w;
+    wire out = {0};
+    uint64_t most = 0, before = 0;
+    (void)state;
+    world_init(&w);
+    w.on_message = echo;
+    world_start(&w);
+    client *c = open_deflating(&w);
+    for (int i = 0; i < MESSAGES; i++) {
+        deflate_frame(&out, FIN | TW__WS_TEXT, text_of(i, LEN));
+    }
+    client_send(&w, c, out.data, out.len);
+    while (before < MESSAGES) {
+        world_until(&w, counter(&w, TW_COUNTER_DEFLATED) > before);
+        uint64_t now = counter(&w, TW_COUNTER_DEFLATED);
+        most = now - before > most ? now - before : most;
+        before = now;
+    }
+    assert_int_equal(most, (TW__DEFLATE_TURN_BYTES + LEN - 1) / LEN);
+    for (int i = 0; i < MESSAGES; i++) {
+        expect_message(&w, c, text_of(i, LEN), true);
+    }
+    wire_free(&out);
+    world_close(&w);
+}
+
 /* ---- publications ---- */
 
 static void a_publication_is_compressed_once_for_all(void **state) {
@@ -451,6 +480,7 @@ int main(void) {
         cmocka_unit_test(a_reload_changes_what_new_connections_get),
         cmocka_unit_test(replies_are_compressed_from_the_threshold_on),
         cmocka_unit_test(what_does_not_get_shorter_is_sent_as_it_is),
+        cmocka_unit_test(who_is_sent_much_compressed_lets_others_go_first),
         cmocka_unit_test(a_publication_is_compressed_once_for_all),
         cmocka_unit_test(small_publications_are_left_alone),
         cmocka_unit_test(

@@ -66,7 +66,7 @@ static void an_end_is_noticed_while_a_hook_waits(void **state) {
     world_until(&w, is_noticed(&w));
     assert_int_equal(tw_conn_send(conn, "x", 1, false), TW_ECLOSED);
     assert_int_equal(tw_conn_alarm(conn, str_of("bell"), 5), TW_ECLOSED);
-    assert_int_equal(tw_conn_subscribe(conn, str_of("hall"), NULL, NULL),
+    assert_int_equal(tw_conn_subscribe(conn, str_of("hall"), NULL, NULL, NULL),
                      TW_ECLOSED);
     assert_true(conn->io.fd < 0);
     assert_int_equal(w.server->page->gauges[TW_GAUGE_CONNECTIONS], 0);

@@ -192,8 +192,8 @@ static void a_hook_publishes(void **state) {
 
 static int subscribe(stage *s, tw_conn *self) {
     s->w.answered = 0;
-    s->result =
-        tw_conn_subscribe(self, str_of("late"), world_on_subscribed, &s->w);
+    s->result = tw_conn_subscribe(self, str_of("late"), NULL,
+                                  world_on_subscribed, &s->w);
     assert_int_equal(s->w.answered, 0);
     return TW_DONE;
 }

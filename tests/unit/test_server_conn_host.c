@@ -119,7 +119,7 @@ static int busy_close(world *w, tw_conn *conn) {
     for (int i = 1; i < WORLD_CLIENTS; i++) {
         if (w->conns[i] != NULL) {
             tw_conn_send(w->conns[i], "bye", 3, false);
-            tw_conn_subscribe(w->conns[i], str_of("last"), NULL, NULL);
+            tw_conn_subscribe(w->conns[i], str_of("last"), NULL, NULL, NULL);
             tw_conn_close(w->conns[i], 4000, str_of("you too"));
         }
     }
@@ -151,7 +151,8 @@ static void destroy_in_stage(int stage, bool is_busy) {
     client_send(&w, f, "GET /p HTTP/1.1\r\nHost: a\r\n\r\n", 28);
     tw_publish_options binary = {.binary = true};
     tw_publish(w.server, str_of("room"), block, sizeof block, &binary);
-    tw_conn_subscribe(w.conns[1], str_of("other"), world_on_subscribed, &w);
+    tw_conn_subscribe(w.conns[1], str_of("other"), NULL, world_on_subscribed,
+                      &w);
     tw_conn_alarm(w.conns[1], str_of("bell"), 1);
     tw_timer_start(w.server, 60000, (void (*)(tw_timer *, void *))abort, NULL);
     for (int i = 0; i < stage; i++) {
@@ -305,8 +306,8 @@ static void a_conversation_without_memory_ends_at_the_worst(void **state) {
         world_rest(&w);
         if (w.conns[1] != NULL) {
             tw_publish_options options = {.except = w.conns[1]};
-            tw_conn_subscribe(w.conns[1], str_of("room"), world_on_subscribed,
-                              &w);
+            tw_conn_subscribe(w.conns[1], str_of("room"), NULL,
+                              world_on_subscribed, &w);
             tw_conn_alarm(w.conns[1], str_of("bell"), 1);
             world_pass(&w, 4);
             tw_publish(w.server, str_of("room"), "all", 3, NULL);

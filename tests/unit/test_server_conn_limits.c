@@ -4,6 +4,8 @@
 
 #include "server_probe.h"
 
+#include "server/conn_id.h"
+
 enum { SPREAD_MS = 5000 /* the default */ };
 
 static int wait_in_open(world *w, tw_conn *conn, tw_req *req) {
@@ -172,8 +174,8 @@ static void a_drain_is_spread_over_the_routes_time(void **state) {
     world_open(&w);
     for (int i = 1; i <= PEERS; i++) {
         client_open(&w);
-        const uint8_t *id = w.conns[i]->id;
-        place_ms[i] = (id[0] * 256u + id[1]) * (uint64_t)SPREAD_MS / 65536;
+        uint64_t place = tw__conn_id_dice(w.conns[i]->id);
+        place_ms[i] = place * SPREAD_MS / 65536;
     }
     tw_server_drain(w.server, 60000, on_drained, &w);
     world_pass(&w, FIRST_MS);
@@ -226,7 +228,7 @@ static void a_drain_lets_requests_end_and_refuses_upgrades(void **state) {
     world_until(&w, w.server->conn_live == 3);
     world_heard(&w);
     tw_server_drain(w.server, 60000, on_drained, &w);
-    world_pass(&w, 1000);
+    world_pass(&w, 1100); /* newcomers have a second to speak */
     expect_end(&w, idle);
     client_send(&w, half, request + 10, strlen(request) - 10);
     assert_int_equal(client_status(&w, half), 200);

@@ -68,6 +68,88 @@ static void a_unix_address_serves_and_is_removed(void **state) {
     assert_int_equal(access(path + 5, F_OK), -1);
 }
 
+/* At once, and not by a queue that nobody serves. */
+static bool stage_refuses(const char *to) {
+    tw__address address;
+    int fd;
+    assert_int_equal(tw__address_parse(&address, to), 0);
+    if (tw__socket_connect(&address, &fd) != 0) {
+        return errno == ECONNREFUSED || errno == ENOENT;
+    }
+    struct pollfd ready = {fd, POLLOUT, 0};
+    assert_int_equal(poll(&ready, 1, STAGE_WAIT_MS), 1);
+    bool is_refused =
+        tw__socket_connect_result(fd) != 0 && errno == ECONNREFUSED;
+    close(fd);
+    return is_refused;
+}
+
+static void a_server_that_drains_leaves_its_addresses_to_others(void **state) {
+    (void)state;
+    char path[128];
+    tw__address address;
+    int fds[2];
+    snprintf(path, sizeof path, "unix:%s/public.sock", stage_home);
+    const char *listen[] = {path, "127.0.0.1:0"};
+    tw_master_config config = stage_config(2);
+    config.server.listen = listen;
+    config.server.listen_count = 2;
+    config.stop_ms = STAGE_WAIT_MS;
+    stage_now->stop_later = 1; /* it drains until the second signal */
+    stage_run(&config);
+    kill(stage_master, SIGTERM);
+    STAGE_UNTIL(stage_now->stops[0] == 1 && stage_now->stops[1] == 1);
+    for (int i = 0; i < 2; i++) {
+        assert_true(stage_refuses(stage_now->address[i]));
+        assert_int_equal(tw__address_parse(&address, stage_now->address[i]), 0);
+        assert_int_equal(tw__socket_listen(&address, 1, 0, &fds[i]), 0);
+    }
+    assert_int_equal(stage_end(), 0);
+    assert_int_equal(access(path + 5, F_OK), 0); /* not its own any more */
+    close(fds[0]);
+    close(fds[1]);
+    unlink(path + 5);
+}
+
+static void who_waits_when_a_server_drains_is_answered(void **state) {
+    (void)state;
+    char text[1024];
+    tw_master_config config = stage_config(1);
+    stage_run(&config);
+    pid_t pid = (pid_t)stage_fact(0, "pid");
+    kill(pid, SIGSTOP);
+    int fd = stage_connect(stage_now->address[0]);
+    stage_send(fd, "GET /who HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    kill(stage_master, SIGTERM);
+    STAGE_UNTIL(stage_logged("server drains"));
+    kill(pid, SIGCONT);
+    stage_read(fd, "\r\n\r\n", text, sizeof text);
+    assert_memory_equal(text, "HTTP/1.1 200", 12);
+    close(fd);
+    assert_int_equal(stage_wait(), 0);
+}
+
+static void a_mode_lets_others_connect(void **state) {
+    (void)state;
+    char path[128];
+    struct stat info;
+    snprintf(path, sizeof path, "unix:%s/public.sock", stage_home);
+    const char *listen[] = {path};
+    tw_listen_options options[] = {{.mode = 0666}};
+    tw_master_config config = stage_config(2);
+    config.server.listen = listen;
+    config.server.listen_options = options;
+    stage_run(&config);
+    assert_int_equal(stat(path + 5, &info), 0);
+    assert_int_equal(info.st_mode & 07777, 0666);
+    assert_int_equal(stage_end(), 0);
+    options[0] = (tw_listen_options){.group = "no such group"};
+    stage_launch(&config);
+    assert_int_equal(stage_wait(), 1);
+    assert_true(stage_logged("there is no group 'no such group'"));
+    assert_int_equal(access(path + 5, F_OK), -1);
+}
+
 static void a_killed_worker_is_replaced_and_no_other_notices(void **state) {
     (void)state;
     tw_master_config config = stage_config(3);
@@ -282,6 +364,9 @@ int main(void) {
         STAGE_TEST(one_worker_is_a_server_too),
         STAGE_TEST(fifty_three_workers_start_reload_and_end),
         STAGE_TEST(a_unix_address_serves_and_is_removed),
+        STAGE_TEST(a_server_that_drains_leaves_its_addresses_to_others),
+        STAGE_TEST(who_waits_when_a_server_drains_is_answered),
+        STAGE_TEST(a_mode_lets_others_connect),
         STAGE_TEST(a_killed_worker_is_replaced_and_no_other_notices),
         STAGE_TEST(a_connection_that_waits_survives_a_death),
         STAGE_TEST(one_that_keeps_dying_is_started_ever_later),

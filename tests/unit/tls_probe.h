@@ -94,12 +94,10 @@ static inline FILE *paper_file(papers *p, const char *name, mode_t mode) {
     return file;
 }
 
-/* NAME.pem and NAME.key, of one whom `issuer` signed. */
-static inline void paper_pair(papers *p, const char *file, const char *name,
-                              const char *names, const authority *issuer) {
+/* NAME.pem and NAME.key. */
+static inline void paper_write(papers *p, const char *file, X509 *certificate,
+                               EVP_PKEY *key) {
     char text[64];
-    EVP_PKEY *key = EVP_EC_gen("P-256");
-    X509 *certificate = make_certificate(key, name, names, issuer);
     snprintf(text, sizeof text, "%s.pem", file);
     FILE *out = paper_file(p, text, 0644);
     PEM_write_X509(out, certificate);
@@ -108,7 +106,21 @@ static inline void paper_pair(papers *p, const char *file, const char *name,
     out = paper_file(p, text, 0600);
     PEM_write_PrivateKey(out, key, NULL, NULL, 0, NULL, NULL);
     fclose(out);
+}
+
+/* The same of one whom `issuer` signed, with this key. */
+static inline void paper_pair_of(papers *p, EVP_PKEY *key, const char *file,
+                                 const char *name, const char *names,
+                                 const authority *issuer) {
+    X509 *certificate = make_certificate(key, name, names, issuer);
+    paper_write(p, file, certificate, key);
     X509_free(certificate);
+}
+
+static inline void paper_pair(papers *p, const char *file, const char *name,
+                              const char *names, const authority *issuer) {
+    EVP_PKEY *key = EVP_EC_gen("P-256");
+    paper_pair_of(p, key, file, name, names, issuer);
     EVP_PKEY_free(key);
 }
 
@@ -142,29 +154,35 @@ static inline void papers_close(papers *p) {
 /* ---- a world behind TLS ---------------------------------------------------
  */
 
+enum { SECURE_PAIRS = 4 };
+
 typedef struct secure_world {
     world *w;
     papers p;
-    char cert[2][128], key[2][128], ca[128];
-    tw_tls_pair pairs[2];
+    char cert[SECURE_PAIRS][128], key[SECURE_PAIRS][128], ca[128];
+    tw_tls_pair pairs[SECURE_PAIRS];
     tw_tls_config tls;
     tw_listen_options options[1];
 } secure_world;
 
+/* One pair more, of the files of that name. */
+static inline void secure_add(secure_world *s, const char *file) {
+    size_t i = s->tls.pair_count++;
+    assert_true(i < SECURE_PAIRS);
+    snprintf(s->cert[i], sizeof s->cert[i], "%s/%s.pem", s->p.dir, file);
+    snprintf(s->key[i], sizeof s->key[i], "%s/%s.key", s->p.dir, file);
+    s->pairs[i] = (tw_tls_pair){s->cert[i], s->key[i]};
+}
+
 static inline void secure_init(secure_world *s, world *w) {
-    static const char *const files[] = {"a", "b"};
     memset(s, 0, sizeof *s);
     world_init(w);
     s->w = w;
     papers_open(&s->p);
-    for (int i = 0; i < 2; i++) {
-        snprintf(s->cert[i], sizeof s->cert[i], "%s/%s.pem", s->p.dir,
-                 files[i]);
-        snprintf(s->key[i], sizeof s->key[i], "%s/%s.key", s->p.dir, files[i]);
-        s->pairs[i] = (tw_tls_pair){s->cert[i], s->key[i]};
-    }
+    s->tls = (tw_tls_config){.pairs = s->pairs};
+    secure_add(s, "a");
+    secure_add(s, "b");
     snprintf(s->ca, sizeof s->ca, "%s/ca.pem", s->p.dir);
-    s->tls = (tw_tls_config){.pairs = s->pairs, .pair_count = 2};
     s->options[0].tls = &s->tls;
     w->config.listen_options = s->options;
 }

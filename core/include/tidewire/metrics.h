@@ -114,8 +114,29 @@
     X(LINK_BYTES_OUT, "link_bytes_sent", "Link bytes sent")                    \
     X(LINK_BYTES_IN, "link_bytes_received", "Link bytes received")             \
     X(LINK_RESETS, "link_resets", "Link streams reset")                        \
+    X(RECOVERIES, "recoveries", "Subscriptions that named a position")         \
+    X(RECOVERED, "recoveries_served",                                          \
+      "Of those, given all that they had missed")                              \
+    X(RECOVER_FAILED, "recoveries_failed",                                     \
+      "Of those, told that something is missing")                              \
+    X(HOLES, "channel_holes",                                                  \
+      "Times publications of a kept channel were missing here and asked for")  \
+    X(GAPS_TOLD, "channel_gaps",                                               \
+      "Times they could not be had, and the subscribers here were told")       \
+    X(PUBLISH_DOUBLED, "publications_doubled",                                 \
+      "Publications not sequenced because their id was known")                 \
+    X(HISTORY_GIVEN_UP, "histories_given_up",                                  \
+      "Channels whose history went because limits.history_memory was full")    \
+    X(ACTS_LOST, "link_acts_lost",                                             \
+      "What was to be done to users or connections and did not get there")     \
     X(SUBSCRIBE_REFUSED, "subscriptions_refused",                              \
       "Subscriptions refused because of limits.max_subscriptions")             \
+    X(USERS_CLOSED, "connections_closed_user_limit",                           \
+      "Closed with 3006: too many connections of their user")                  \
+    X(REMOTE_ACTS, "remote_acts",                                              \
+      "Sends, closes and subscriptions of connections by id or user")          \
+    X(HEARD_DROPPED, "subscription_publications_dropped",                      \
+      "Publications that host subscriptions missed: too many waited")           \
     X(SLOW_EVENTS, "slow_events", "Times a subscriber's queue was full")       \
     X(HOOK_CALLS, "hook_calls", "Calls of script hooks")                       \
     X(HOOK_ERRORS, "hook_errors", "Script hooks that raised")                  \
@@ -125,8 +146,12 @@
     X(HOOK_TIMEOUTS, "hook_timeouts", "Waiting hooks that ran out of time")    \
     X(TIMER_RUNS, "timer_runs", "Runs of script timers")                       \
     X(TIMER_SKIPS, "timer_skips", "Timer ticks skipped")                       \
+    X(LISTEN_DROPPED, "script_publications_dropped",                           \
+      "Publications that a function of tw.subscribe was too slow for")         \
     X(STATES_CARRIED, "states_carried",                                        \
       "conn.state tables carried to a new generation")                         \
+    X(LOG_LOST, "log_records_lost",                                            \
+      "Log records that standard error did not take")                          \
     X(GENERATIONS, "generations_committed", "Reloads committed in this slot")
 
 /* X(SYMBOL, "name", "help"); a gauge's full name is tidewire_<name>. */
@@ -138,12 +163,23 @@
       "Memory that OpenSSL holds; 0 where it cannot be told")                  \
     X(TLS_EXPIRES, "tls_certificate_expires",                                  \
       "When the first certificate ends, in seconds since 1970; 0 without")     \
+    X(TLS_OCSP_EXPIRES, "tls_ocsp_expires",                                    \
+      "When the first OCSP response in use ends, in the same way")             \
     X(CHANNELS, "channels", "Channels with a subscriber on this worker")       \
     X(SUBSCRIPTIONS, "subscriptions", "Subscriptions on this worker")          \
     X(QUEUED_BYTES, "queued_bytes", "Bytes waiting for slow connections")      \
     X(QUEUED, "deliveries_queued", "Deliveries waiting in queues")             \
     X(PINNED_BYTES, "pinned_bytes", "Batch memory held by waiting deliveries") \
     X(HOME_CHANNELS, "home_channels", "Channels whose home this slot is")      \
+    X(USERS, "users", "Users with a connection whose home this slot is")       \
+    X(USER_CONNECTIONS, "user_connections", "Connections of those users")      \
+    X(PRESENCE_MEMBERS, "presence_members",                                    \
+      "Members of the channels whose home this slot is")                       \
+    X(HISTORIES, "histories", "Channels of which something is, or was, kept")  \
+    X(HISTORY_PUBLICATIONS, "history_publications",                            \
+      "Publications kept as home")                                             \
+    X(HISTORY_BYTES, "history_bytes",                                          \
+      "Memory of those, bookkeeping included")                                 \
     X(LINK_QUEUED_BYTES, "link_queued_bytes",                                  \
       "Bytes waiting for other members")                                       \
     X(LUA_BYTES, "lua_memory_bytes", "Memory of the script VMs")               \

@@ -43,6 +43,10 @@ typedef struct tw_req tw_req;   /* an HTTP request, or the one of an upgrade */
 typedef struct tw_route tw_route; /* what answers a path */
 typedef struct tw_timer tw_timer;
 
+/* in tidewire/channels.h */
+typedef struct tw_position tw_position;
+typedef struct tw_presence_change tw_presence_change;
+
 /* Bytes with a length; `data` is NULL only when absent. Text that the library
  * gives is also followed by a NUL. */
 typedef struct tw_str {
@@ -82,7 +86,9 @@ enum tw_hook {
     TW_HOOK_CLOSE = 8,
     TW_HOOK_SLOW = 16,
     TW_HOOK_ALARM = 32,
-    TW_HOOK_ALL = 63
+    TW_HOOK_RECOVER_FAIL = 64,
+    TW_HOOK_UNSUBSCRIBE = 128,
+    TW_HOOK_ALL = 255
 };
 
 /* `user` is the config's hook_user. Hooks of one connection never overlap. */
@@ -104,6 +110,21 @@ typedef struct tw_hooks {
     int (*on_close)(tw_conn *conn, int code, tw_str reason, void *user);
     int (*on_slow)(tw_conn *conn, const tw_slow *slow, void *user);
     int (*on_alarm)(tw_conn *conn, tw_str name, void *user);
+    /* Publications behind `since` (offset 0 in an empty epoch: a channel without
+     * history) did not and will not reach the connection. What the hook sends
+     * before it waits leaves before what follows of the channel. */
+    int (*on_recover_fail)(tw_conn *conn, tw_str channel,
+                           const tw_position *since, void *user);
+    /* A subscription ended, for what `reason` says: "unsubscribed" (by the
+     * script), "remote" (from elsewhere), "failed" (it could not be kept),
+     * "closed" (the connection did; then before on_close). */
+    int (*on_unsubscribe)(tw_conn *conn, tw_str channel, tw_str reason,
+                          void *user);
+    /* Who came to and left a channel with TW_PRESENCE_EVENTS. Of no connection;
+     * not while frozen, then later. What it tells with tw_channel_tell reaches
+     * this worker's subscribers. */
+    void (*on_presence)(tw_server *server,
+                        const tw_presence_change *change, void *user);
     /* The last call for a connection for which on_open was called or that has
      * data: its memory goes after it. */
     void (*on_gone)(tw_conn *conn, void *user);
@@ -166,6 +187,9 @@ typedef struct tw_route_config {
     tw_rate rate;
     uint32_t drain_spread_ms; /* [5000] a drain closes connections over this */
     uint16_t drain_code;      /* [1012] */
+    uint32_t user_connections; /* [0 = unlimited] of one user, on this route */
+    bool closes_newest; /* the new one is closed when there are too many; else
+                           the oldest. With 3006 */
     tw_deflate deflate;       /* [TW_DEFLATE_SHARED] */
 } tw_route_config;
 
@@ -196,28 +220,6 @@ TW_API int tw_server_set_routes(tw_server *server,
 /* The host's data of the route in the present table; NULL when retired. */
 TW_API void *tw_route_data(const tw_route *route);
 
-/* ---- channel classes --------------------------------------------------- */
-
-typedef enum tw_slow_policy {
-    TW_SLOW_CLOSE, /* 1013 */
-    TW_SLOW_DROP_NEW,
-    TW_SLOW_DROP_OLD,
-    TW_SLOW_CONFLATE
-} tw_slow_policy;
-
-typedef struct tw_class_config {
-    const char *pattern; /* "room:*", "metrics" */
-    tw_slow_policy slow;
-    uint32_t batch_ms; /* gather this long before writing; 0: within a turn */
-} tw_class_config;
-
-/* Replaces all classes at once; living channels follow. The longest literal
- * prefix wins. 0, TW_EINVALID (a pattern twice or malformed: *bad is its
- * index), TW_ENOMEM. */
-TW_API int tw_server_set_classes(tw_server *server,
-                                 const tw_class_config *classes, size_t count,
-                                 size_t *bad);
-
 /* ---- TLS ---------------------------------------------------------------- */
 
 /* A certificate and its key, PEM files. */
@@ -233,12 +235,18 @@ typedef enum tw_tls_client {
 } tw_tls_client;
 
 /* TLS 1.2 and 1.3. Of several certificates the first that fits the name which
- * the client asks for is used, else the first of all. */
+ * the client asks for is used, else the first of all. Where there are several
+ * for one name, with keys of different kinds (ECDSA, RSA), it is the one whose
+ * signatures the client knows; ECDSA, when it knows both. */
 typedef struct tw_tls_config {
     const tw_tls_pair *pairs;
     size_t pair_count;
     tw_tls_client client;  /* [none] are certificates asked of clients */
     const char *client_ca; /* PEM file of those who may have signed them */
+    /* DER files with OCSP responses about the certificates. While one is valid
+     * the certificate is shown with it to clients that ask for it. */
+    const char *const *ocsp;
+    size_t ocsp_count;
 } tw_tls_config;
 
 /* How one address is served. */
@@ -247,6 +255,10 @@ typedef struct tw_listen_options {
     /* Connections begin with a PROXY header of version 2 and come from trusted
      * proxies; others are closed. */
     bool proxy;
+    /* Who may connect to a Unix socket: the mode of its file [0600; with a
+     * group 0660], and the file's group by name or number [the process's]. */
+    unsigned mode;
+    const char *group;
 } tw_listen_options;
 
 /* ---- server ------------------------------------------------------------ */
@@ -290,6 +302,11 @@ typedef struct tw_config {
     size_t pinned_limit_bytes;       /* [64 MiB] batches held by the slow */
     size_t publish_budget_bytes;     /* [16 MiB] to one home */
     size_t delivery_budget_bytes;    /* [16 MiB] from a home to one worker */
+    size_t history_budget_bytes;     /* [256 MiB] kept by this worker as home */
+    size_t recover_limit_bytes;      /* [4 MiB] sent for one recovery */
+    uint32_t presence_grace_ms;      /* [5000] in which coming back is no event */
+    uint32_t presence_told_max;      /* [100] members up to which events are
+                                        told; in larger channels only numbers */
     size_t read_turn_bytes;          /* [64 KiB] of one connection in a turn */
     uint32_t read_turn_frames;       /* [128] the same in frames */
 } tw_config;
@@ -387,6 +404,20 @@ TW_API tw_str tw_req_header(tw_req *req, const char *name);
 TW_API tw_str tw_req_param(tw_req *req, const char *name);
 TW_API tw_str tw_req_query(tw_req *req, const char *name);
 TW_API tw_str tw_req_cookie(tw_req *req, const char *name);
+/* A name that a certificate has besides its subject. */
+typedef enum tw_tls_name_kind {
+    TW_TLS_NAME_DNS,
+    TW_TLS_NAME_IP, /* as text */
+    TW_TLS_NAME_EMAIL,
+    TW_TLS_NAME_URI,
+    TW_TLS_NAME_KINDS
+} tw_tls_name_kind;
+
+typedef struct tw_tls_name {
+    tw_tls_name_kind kind;
+    tw_str text; /* printable ASCII; others are left out */
+} tw_tls_name;
+
 /* The certificate that a client showed: one that the listener's CA signed. */
 typedef struct tw_tls_peer {
     tw_str subject, issuer; /* as in RFC 2253: "CN=Ann,O=Example" */
@@ -394,6 +425,8 @@ typedef struct tw_tls_peer {
     tw_str serial;          /* hexadecimal, lower case */
     tw_str fingerprint;     /* SHA-256 of the certificate, in the same way */
     int64_t not_before, not_after; /* seconds since 1970 */
+    const tw_tls_name *names;      /* in the certificate's order */
+    size_t name_count;
 } tw_tls_peer;
 
 typedef struct tw_tls_info {
@@ -428,7 +461,8 @@ typedef struct tw_accept {
 } tw_accept;
 
 /* Answers an upgrade with 101; `accept` may be NULL. 0, TW_ECLOSED (gone or
- * answered before), TW_EINVALID (subprotocol was not offered; nothing done). */
+ * answered before), TW_EINVALID (the subprotocol was not offered, or a user of 0
+ * or over 255 bytes; nothing done). */
 TW_API int tw_req_accept(tw_req *req, const tw_accept *accept);
 /* Answers an upgrade with `status` (400..599) and a JSON error. */
 TW_API int tw_req_refuse(tw_req *req, int status, tw_str reason);
@@ -469,7 +503,8 @@ TW_API tw_conn *tw_server_next(tw_server *server, uint32_t *cursor);
 TW_API void tw_conn_set_data(tw_conn *conn, void *data);
 TW_API void *tw_conn_data(const tw_conn *conn);
 
-/* Sets the user once. 0, TW_EEXISTS, TW_ECLOSED, TW_ENOMEM. */
+/* Sets the user once. 0, TW_EEXISTS, TW_EINVALID (a user of 0 or over 255
+ * bytes), TW_ECLOSED, TW_ENOMEM. */
 TW_API int tw_conn_login(tw_conn *conn, tw_str user, tw_str info);
 
 /* Queues a message; it leaves at the end of the turn. 0, TW_ECLOSED,
@@ -495,46 +530,6 @@ TW_API void tw_conn_done(tw_conn *conn);
  * TW_ENOMEM. */
 TW_API int tw_conn_alarm(tw_conn *conn, tw_str name, uint64_t ms);
 
-/* ---- channels ----------------------------------------------------------- */
-
-/* `status`: 0 or an error; always called exactly once when subscribe returned
- * 0, never inside that call. */
-typedef void (*tw_subscribe_cb)(tw_conn *conn, int status, void *arg);
-
-/* Subscribes; `cb` comes when the channel's home confirmed and counted it:
- * nothing sequenced after that is missed. TW_EEXISTS (subscribed or under way),
- * TW_ELIMIT, TW_EINVALID (a name of 0 or over 255 bytes), TW_ECLOSED,
- * TW_ENOMEM. */
-TW_API int tw_conn_subscribe(tw_conn *conn, tw_str channel, tw_subscribe_cb cb,
-                             void *arg);
-/* Nothing of the channel is queued after this. TW_ENOT_FOUND, TW_ECLOSED. A
- * subscribe under way is answered with TW_ECLOSED. */
-TW_API int tw_conn_unsubscribe(tw_conn *conn, tw_str channel);
-TW_API bool tw_conn_is_subscribed(const tw_conn *conn, tw_str channel);
-/* The ith channel (confirmed ones only); false at the end. Readable in
- * on_close, too. */
-TW_API bool tw_conn_channel(const tw_conn *conn, size_t i, tw_str *channel);
-
-typedef struct tw_publish_options {
-    bool binary;
-    tw_conn *except; /* does not get it; of this server */
-    tw_str key;      /* at most 255 bytes */
-    uint64_t ttl_ms; /* 0: never expires */
-    uint8_t colour;
-    bool is_utf8; /* text that is known to be, as a message's: not looked at */
-} tw_publish_options;
-
-/* Accepts a publication; `options` may be NULL. The payload is copied once.
- * 0, TW_EINVALID (name, key, or text that is not UTF-8), TW_EOVERLOADED,
- * TW_EUNAVAILABLE, TW_ENOMEM. */
-TW_API int tw_publish(tw_server *server, tw_str channel, const void *data,
-                      size_t len, const tw_publish_options *options);
-
-typedef void (*tw_count_cb)(int status, uint64_t count, void *arg);
-/* Subscribers on all workers. `cb` is called once, later. */
-TW_API int tw_channel_count(tw_server *server, tw_str channel, tw_count_cb cb,
-                            void *arg);
-
 /* ---- timers ------------------------------------------------------------- */
 
 /* `cb` after `ms` once; not while frozen. NULL without memory. The timer is
@@ -553,4 +548,7 @@ TW_API void tw_server_set_idle(tw_server *server,
 #ifdef __cplusplus
 }
 #endif
+
+#include "tidewire/channels.h"
+#include "tidewire/users.h"
 #endif
