@@ -8,12 +8,13 @@ TEST_PACKAGES = libcmocka-dev luajit lua-busted lua-check nodejs npm chromium \
 	prometheus curl procps python3 valgrind openssl g++
 DEB_PACKAGES = dpkg-dev file
 FUZZ_PACKAGES = clang libclang-rt-dev
+COVERAGE_PACKAGES = gcovr
 
 RELEASE = build/release
 PROGRAM = $(RELEASE)/tidewire
 PREFIX ?= /usr/local
 
-.PHONY: all build run test test-asan guard pauses bench bench-deps fuzz fuzz-ci fuzz-keep fuzz-targets install deb clean deps test-deps help
+.PHONY: all build run test test-asan valgrind coverage guard pauses bench bench-deps fuzz fuzz-ci fuzz-keep fuzz-targets install deb clean deps test-deps help
 
 all: build
 
@@ -34,6 +35,18 @@ test-asan: test-deps tests/node_modules/.package-lock.json build/asan/build.ninj
 	@cmake --build build/asan
 	@cd build/asan && ctest -j$$(nproc) --output-on-failure $(TESTS)
 
+valgrind: test-deps build/test/build.ninja ## unit tests of plain C under valgrind
+	@cmake --build build/test
+	@tests/unit/valgrind.sh build/test $(TESTS)
+
+# Less those that link the library into programs of their own.
+coverage: test-deps tests/node_modules/.package-lock.json build/coverage/build.ninja ## lines and branches of core/ that the tests reach
+	@cmake --build build/coverage
+	@find build/coverage -name '*.gcda' -delete
+	@cd build/coverage && ctest -j$$(nproc) --output-on-failure \
+		-L '^(unit|integration)$$' -E '^integration\.(install|docs-run)$$'
+	@tests/coverage.sh build/coverage
+
 guard: test-deps build ## instructions of fixed work against those recorded
 	@cmake --build $(RELEASE) --target guard
 	@tests/bench/guard/guard.py $(RELEASE)/tests/bench/guard/guard $(ARGS)
@@ -48,7 +61,7 @@ bench: bench-deps build ## side by side with other servers; ARGS=--quick: two mi
 fuzz: fuzz-targets ## fuzzes until something is found; TARGET=name for one target
 	@tests/fuzz/run.sh on build/fuzz $(TARGET)
 
-fuzz-ci: fuzz-targets ## a minute (FUZZ_SECONDS) for each fuzz target
+fuzz-ci: fuzz-targets ## a minute (FUZZ_SECONDS) for each target, small ones 15 s
 	@tests/fuzz/run.sh ci build/fuzz $(TARGET)
 
 fuzz-keep: fuzz-targets ## keeps those inputs found that reach new code
@@ -79,6 +92,10 @@ build/test/build.ninja: CMakeLists.txt CMakePresets.json
 
 build/asan/build.ninja: CMakeLists.txt CMakePresets.json
 	@cmake --preset asan >/dev/null
+
+build/coverage/build.ninja: CMakeLists.txt CMakePresets.json
+	@.ci/packages $(BUILD_PACKAGES) $(COVERAGE_PACKAGES)
+	@cmake --preset coverage >/dev/null
 
 build/fuzz/build.ninja: CMakeLists.txt CMakePresets.json
 	@.ci/packages $(BUILD_PACKAGES) $(FUZZ_PACKAGES)

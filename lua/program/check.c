@@ -18,6 +18,7 @@ int twp_check(twp_settings *settings, const char *operand) {
     char report[TW_REPORT_MAX] = "";
     int error = tw_lua_check(&host.config, report);
     twp_lua_deinit(&host);
+    twp_log_deinit(&log);
     if (error != 0) {
         fprintf(stderr, "%s\n", *report != '\0' ? report : tw_strerror(error));
         return 1;

@@ -31,13 +31,31 @@ static void set(twp_settings *settings, twp_option_id id, const char *variable,
     }
 }
 
+static bool begins(const char *text, const char *word) {
+    return strncmp(text, word, strlen(word)) == 0;
+}
+
+/* "unix:/path,mode=0660,group=www-data" is one entry. */
+static bool is_part_of_address(twp_option_id id, const char *text) {
+    return id == TWP_LISTEN_OPTION &&
+           (begins(text, ",mode=") || begins(text, ",group="));
+}
+
+static size_t entry_len(twp_option_id id, const char *text) {
+    size_t len = strcspn(text, ",");
+    while (is_part_of_address(id, text + len)) {
+        len += 1 + strcspn(text + len + 1, ",");
+    }
+    return len;
+}
+
 /* Entries parted by commas, with or without spaces around them. */
 static void set_list(twp_settings *settings, twp_option_id id,
                      const char *variable, const char *text,
                      twp_text *problems) {
     while (*text != '\0') {
         text += strspn(text, ", ");
-        size_t len = strcspn(text, ",");
+        size_t len = entry_len(id, text);
         size_t end = len;
         while (end > 0 && text[end - 1] == ' ') {
             end--;

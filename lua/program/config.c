@@ -113,7 +113,8 @@ char *twp_config_resolve(const char *file, const char *path) {
 static const char *set_string(const taking *t, twp_option_id id,
                               const char *text, twp_why *why) {
     bool is_path = twp_options[id].kind == TWP_PATH ||
-                   id == TWP_TLS_CERT_OPTION || id == TWP_TLS_KEY_OPTION;
+                   id == TWP_TLS_CERT_OPTION || id == TWP_TLS_KEY_OPTION ||
+                   id == TWP_TLS_OCSP_OPTION;
     if (!is_path) {
         return twp_settings_set(t->settings, id, TWP_FROM_FILE, text, why);
     }

@@ -147,6 +147,10 @@ static void fill_limits(tw_config *config, const twp_settings *settings) {
     SIZE(pinned_limit_bytes, TWP_PINNED);
     SIZE(publish_budget_bytes, TWP_PUBLISH_BUDGET);
     SIZE(delivery_budget_bytes, TWP_DELIVERY_BUDGET);
+    SIZE(history_budget_bytes, TWP_HISTORY_MEMORY);
+    SIZE(recover_limit_bytes, TWP_RECOVER);
+    TIME(presence_grace_ms, TWP_PRESENCE_GRACE);
+    COUNT(presence_told_max, TWP_PRESENCE_TOLD);
     SIZE(read_turn_bytes, TWP_READ_TURN);
     COUNT(read_turn_frames, TWP_READ_TURN_FRAMES);
 #undef SIZE

@@ -1,13 +1,15 @@
-/* listen.h - the public addresses, and what is spoken at each.
+/* listen.h - the public addresses, what is spoken at each and who may connect.
  *
  * An entry of `listen` is an address, or a table in the file:
  *
  *   "127.0.0.1:8080"          TLS when there is a tls.cert
  *   "https://0.0.0.0:443"     TLS, with tls.cert
  *   "http://127.0.0.1:8081"   never TLS
- *   "unix:/run/x.sock"        never TLS
+ *   "unix:/run/x.sock"        never TLS; ",mode=0660,group=NAME" behind it
  *   { address = "0.0.0.0:443", tls = { cert = ..., key = ..., client = ...,
- *     client_ca = ... } }     TLS with its own; tls = true, false as above
+ *     client_ca = ..., ocsp = ... } }
+ *                             TLS with its own; tls = true, false as above
+ *   { address = "unix:...", mode = "0660", group = "NAME" }
  *
  * A table travels through the settings as JSON text.
  *

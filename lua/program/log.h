@@ -23,8 +23,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "log_sink.h"
 #include "text.h"
 #include "tidewire/log.h"
+#include "tidewire/tidewire.h"
 
 typedef enum twp_log_format {
     TWP_LOG_LOGFMT,
@@ -37,15 +39,36 @@ typedef struct twp_log {
     tw_log_level level; /* records below it are dropped */
     bool has_colour;
     int worker; /* -1: this process is none */
+    int _pid;
+    twp_sink _sink;
+    uint64_t _told, _counted; /* of the lost records */
+    tw_server *_server;       /* NULL: not attached */
+    tw_timer *_retry;         /* set while something waits */
 } twp_log;
 
 /* `level` and `format` as the options have them; NULL: their defaults. Looks
  * whether standard error is a terminal. */
 void twp_log_init(twp_log *log, const char *level, const char *format);
 
+/* Waits for half a second at most for what waits to be written. */
+void twp_log_deinit(twp_log *log);
+
+/* From here on no record is waited for, see log_sink.h. How many were lost is
+ * told by a record as soon as one gets through. */
+void twp_log_unblock(twp_log *log);
+
+/* A server that runs counts what is lost (TW_COUNTER_LOG_LOST), and has the
+ * time to try again; without one that is left to the next record. Until detach,
+ * which must come before the server ends. */
+void twp_log_attach(twp_log *log, tw_server *server);
+void twp_log_detach(twp_log *log);
+
 /* A tw_log_cb; `arg` is the twp_log. */
 void twp_log_write(tw_log_level level, const char *message,
                    const tw_log_field *fields, size_t count, void *arg);
+
+/* Text that is not a record, as it is. */
+void twp_log_put(twp_log *log, const twp_text *text);
 
 /* ---- log_format.c: pure -------------------------------------------------- */
 

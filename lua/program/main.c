@@ -1,4 +1,5 @@
 /* The program `tidewire`. SPDX-License-Identifier: MIT */
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -137,7 +138,22 @@ static bool is_script(const char *word) {
     return strpbrk(word, "./") != NULL || access(word, F_OK) == 0;
 }
 
+/* Whoever starts a program may close the standard descriptors: the next ones to
+ * be opened, sockets and the like, would be taken for them and be written to.
+ */
+static bool fill_standard(void) {
+    for (int fd = 0; fd <= STDERR_FILENO; fd++) {
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) != fd) {
+            return false;
+        }
+    }
+    return true;
+}
+
 int main(int argc, char **argv) {
+    if (!fill_standard()) {
+        return 1;
+    }
     const char *word = argc > 1 ? argv[1] : "";
     if (argc < 2) {
         return print_program_help(stderr, 2);

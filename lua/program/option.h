@@ -34,16 +34,22 @@ enum { TWP_RUN = 1, TWP_CHECK = 2, TWP_ASK = 4, TWP_STATUS = 8 };
     X(LISTEN, "listen", "listen", TWP_LIST, TWP_RUN, 0, 0, "127.0.0.1:8080",   \
       "ADDR:PORT",                                                             \
       "Public address; repeatable. Port 0 takes a free one, unix:PATH is a "   \
-      "Unix socket")                                                           \
+      "Unix socket of the server's user alone, "                               \
+      "unix:PATH,mode=0660,group=NAME one for others, too")                    \
     X(TLS_CERT, "tls.cert", "tls-cert", TWP_LIST, TWP_RUN, 0, 0, "none",       \
       "FILE",                                                                  \
-      "Certificate with its chain, in PEM; repeatable, one for each name. "    \
+      "Certificate with its chain, in PEM; repeatable, one for each name and " \
+      "kind of key. "                                                          \
       "With one, addresses speak TLS but for Unix sockets and those that "     \
       "begin with http://")                                                    \
     X(TLS_KEY, "tls.key", "tls-key", TWP_LIST, TWP_RUN, 0, 0,                  \
       "in the certificate's file", "FILE",                                     \
       "Private keys of these certificates, in the same order; not to be read " \
       "by everybody")                                                          \
+    X(TLS_OCSP, "tls.ocsp", "tls-ocsp", TWP_LIST, TWP_RUN, 0, 0, "none",       \
+      "FILE",                                                                  \
+      "OCSP response in DER about one of these certificates, sent along with " \
+      "it while it is valid; repeatable, in any order")                        \
     X(TLS_CLIENT, "tls.client", "tls-client", TWP_CHOICE, TWP_RUN, 0, 0,       \
       "none", "none|request|require",                                          \
       "Whether clients may or must show a certificate, which scripts read in " \
@@ -175,6 +181,21 @@ enum { TWP_RUN = 1, TWP_CHECK = 2, TWP_ASK = 4, TWP_STATUS = 8 };
       1 << 16, 1e12, "16MiB", "SIZE",                                          \
       "Deliveries on their way from a home to one worker; full, they are "     \
       "dropped and the gap is told")                                           \
+    X(HISTORY_MEMORY, "limits.history_memory", NULL, TWP_BYTES, TWP_RUN,       \
+      1 << 16, 1e13, "256MiB", "SIZE",                                         \
+      "What one worker keeps for channels with history or retain; full, "      \
+      "those unused for longest are given up")                                 \
+    X(RECOVER, "limits.recover", NULL, TWP_BYTES, TWP_RUN, 1024, 1e9, "4MiB",  \
+      "SIZE",                                                                  \
+      "Sent to one connection that names its position; of more only the "      \
+      "newest, and it is told")                                                \
+    X(PRESENCE_GRACE, "limits.presence_grace", NULL, TWP_SECONDS, TWP_RUN,     \
+      0.001, 3600, "5s", "TIME",                                               \
+      "Who comes back to a channel within it neither left nor joined")         \
+    X(PRESENCE_TOLD, "limits.presence_told", NULL, TWP_COUNT, TWP_RUN, 1, 1e5, \
+      "100", "N",                                                              \
+      "Members of a channel up to which it is told who joins and leaves; in "  \
+      "larger ones only how many there are")                                   \
     X(READ_TURN, "limits.read_turn", NULL, TWP_BYTES, TWP_RUN, 1024, 1 << 16,  \
       "64KiB", "SIZE", "Bytes read of one connection in one turn")             \
     X(READ_TURN_FRAMES, "limits.read_turn_frames", NULL, TWP_COUNT, TWP_RUN,   \

@@ -2,6 +2,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -94,7 +95,7 @@ static void on_ready(const tw_ready *ready, void *user) {
     twp_text text = {0};
     if (run.log.format == TWP_LOG_PEOPLE) {
         add_banner(&text, ready);
-        twp_text_write(&text, STDERR_FILENO);
+        twp_log_put(&run.log, &text);
     } else {
         add_sentence(&text, ready);
         twp_log_write(TW_LOG_INFO, text.data != NULL ? text.data : "", NULL, 0,
@@ -105,6 +106,13 @@ static void on_ready(const tw_ready *ready, void *user) {
 }
 
 /* ---- setting up --------------------------------------------------------- */
+
+/* A log that nobody reads any more, or that may not grow, is no reason to end:
+ * writing to it fails, and that is counted. */
+static void be_deaf(void) {
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN);
+}
 
 /* Descriptors are what connections need most of. */
 static void raise_descriptors(void) {
@@ -164,11 +172,22 @@ static void warn_root(const tw_master_config *config) {
     }
 }
 
-/* The one member hook that is ours, too: from here on logs name the worker. */
+/* Three member hooks are ours, too. From here on logs name the worker; while it
+ * serves, its server looks after what the log could not write. */
 static int on_start(tw_server *server, const tw_member *member, char *report,
                     void *user) {
     run.log.worker = (int)member->slot;
     return run.script.start(server, member, report, user);
+}
+
+static void on_started(tw_server *server, const tw_member *member, void *user) {
+    twp_log_attach(&run.log, server);
+    run.script.started(server, member, user);
+}
+
+static void on_stop(tw_server *server, void *user) {
+    twp_log_detach(&run.log);
+    run.script.stop(server, user);
 }
 
 static int serve(const twp_settings *settings, const twp_lua *host,
@@ -192,6 +211,8 @@ static int serve(const twp_settings *settings, const twp_lua *host,
     config.server.hook_user = lua;
     config.member = run.script;
     config.member.start = on_start;
+    config.member.started = on_started;
+    config.member.stop = on_stop;
     config.member_user = lua;
     config.on_ready = on_ready;
     int status = tw_master_run(&config);
@@ -216,6 +237,8 @@ int twp_run(twp_settings *settings, const char *operand) {
     }
     twp_log_init(&run.log, twp_settings_text(settings, TWP_LOG_LEVEL_OPTION),
                  twp_settings_text(settings, TWP_LOG_FORMAT_OPTION));
+    be_deaf();
+    twp_log_unblock(&run.log);
     raise_descriptors();
     char *token;
     if (!twp_secret_token(settings, &token)) {
@@ -230,5 +253,6 @@ int twp_run(twp_settings *settings, const char *operand) {
     }
     twp_listen_deinit(&run.listen);
     twp_secret_free(token);
+    twp_log_deinit(&run.log);
     return status;
 }

@@ -11,6 +11,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "../../lua/program/listen.h" // the bridge has one, too
 #include "cli.h"
 #include "config.h"
 #include "fuzz.h"
@@ -45,8 +46,27 @@ static void check_value(const twp_option *option, const twp_value *value) {
     }
 }
 
+/* An address without a problem says who may connect, or nothing. */
+static void check_listen(const twp_settings *settings) {
+    twp_text problems = {0};
+    twp_listen listen;
+    twp_listen_init(&listen, settings, &problems);
+    FUZZ_CHECK(listen.count > 0);
+    for (size_t i = 0; i < listen.count; i++) {
+        const tw_listen_options *options = &listen.options[i];
+        bool is_unix = strncmp(listen.addresses[i], "unix:", 5) == 0;
+        bool is_shared = options->mode != 0 || options->group != NULL;
+        FUZZ_CHECK(problems.len != 0 || is_unix || !is_shared);
+        FUZZ_CHECK(problems.len != 0 || options->mode == 0 ||
+                   (options->mode >= 0600 && options->mode <= 0777));
+    }
+    twp_listen_deinit(&listen);
+    twp_text_deinit(&problems);
+}
+
 static unsigned check_settings(const twp_settings *settings) {
     unsigned count = 0;
+    check_listen(settings);
     for (int i = 0; i < TWP_OPTION_COUNT; i++) {
         twp_option_id id = (twp_option_id)i;
         if (twp_settings_has(settings, id)) {

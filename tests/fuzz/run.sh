@@ -71,6 +71,13 @@ share_of() {
     fi
 }
 
+# Those that run longest first, so that no core is left alone with one.
+longest_first() {
+    while read -r name; do
+        echo "$(share_of "$name" 60) $name"
+    done | sort -s -k 1,1nr | cut -d " " -f 2
+}
+
 # All of them, or the rest of the arguments; the count line at the end.
 run_all() {
     each=$1
@@ -78,7 +85,7 @@ run_all() {
     rm -rf "$folder/round"
     mkdir -p "$folder/round"
     # shellcheck disable=SC2046
-    [ $# -gt 0 ] || set -- $(names)
+    [ $# -gt 0 ] || set -- $(names | longest_first)
     result=0
     printf '%s\n' "$@" | xargs -P "${FUZZ_JOBS:-$(nproc)}" -I '{}' \
         "$0" "$each" "$folder" '{}' || result=1

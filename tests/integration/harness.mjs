@@ -138,8 +138,9 @@ export class Server {
 
   /* Starts `script` and waits until all of it is ready. `settings` is what a
    * configuration file may hold, above PATIENT; `args` are more flags and
-   * `env` more variables. */
-  static async start(script, { workers = 1, admin = "off", settings = {}, args = [], env = {} } = {}) {
+   * `env` more variables. `shell` is a line of sh that starts the program and its
+   * arguments, "$@", in some way of its own, say with another standard error. */
+  static async start(script, { workers = 1, admin = "off", settings = {}, args = [], env = {}, shell } = {}) {
     const server = new Server();
     chmodSync(server.#folder, 0o755); // servers of other users reach theirs
     const config = join(server.#folder, "config.lua");
@@ -149,7 +150,9 @@ export class Server {
     server.script = script;
     const flags = ["--listen", "127.0.0.1:0", "--admin", admin, "--workers", String(workers)];
     flags.push("--runtime-dir", server.runtimeDir, "--log-format", "logfmt", "--config", config, "--drain", "30s");
-    server.#child = spawn(process.env.TIDEWIRE_BIN, ["run", script, ...flags, ...args], {
+    const command = [process.env.TIDEWIRE_BIN, "run", script, ...flags, ...args];
+    const [program, ...rest] = shell ? ["sh", "-c", shell, "sh", ...command] : command;
+    server.#child = spawn(program, rest, {
       stdio: ["ignore", "pipe", "pipe"],
       env: { ...process.env, TIDEWIRE_FREEZE: "30s", ...env }, // above any file
     });
@@ -165,7 +168,7 @@ export class Server {
       return { code, signal };
     });
     try {
-      await server.#ready();
+      await server.#ready(shell !== undefined);
     } catch (error) {
       await server.kill();
       throw error;
@@ -177,7 +180,8 @@ export class Server {
     return this.#child.pid;
   }
 
-  async #ready() {
+  /* Its log may go elsewhere: then its addresses are asked for. */
+  async #ready(isElsewhere) {
     await until("the server is ready", async () => {
       const { exitCode, signalCode } = this.#child;
       assert.ok(exitCode === null && signalCode === null, `the server ended: ${exitCode ?? signalCode}\n${this.log}`);
@@ -186,6 +190,10 @@ export class Server {
       error.message += `\n${this.log}`;
       throw error;
     });
+    if (isElsewhere) {
+      this.port = Number((await this.status()).addresses[0].split(":").at(-1));
+      return;
+    }
     const [line, port] = await this.logged(/Tidewire \S+ on https?:\/\/127\.0\.0\.1:(\d+)\/.*/);
     this.port = Number(port);
     this.adminPort = Number(/admin http:\/\/127\.0\.0\.1:(\d+)/.exec(line)?.[1]);

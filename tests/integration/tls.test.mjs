@@ -24,8 +24,10 @@ function makeAuthority(name) {
   openssl("req", "-x509", ...KEY, "-days", "2", "-subj", `/CN=${name}`, "-keyout", file(`${name}.key`), "-out", file(`${name}.pem`));
 }
 
-function makePair(name, { ca = "ca", subject = `/CN=${name}`, names = `DNS:${name}`, as = name } = {}) {
-  openssl("req", ...KEY, "-subj", subject, "-keyout", file(`${as}.key.new`), "-out", file("request"));
+const RSA = ["-newkey", "rsa:2048", "-nodes"];
+
+function makePair(name, { ca = "ca", subject = `/CN=${name}`, names = `DNS:${name}`, as = name, key = KEY } = {}) {
+  openssl("req", ...key, "-subj", subject, "-keyout", file(`${as}.key.new`), "-out", file("request"));
   writeFileSync(file("extensions"), `subjectAltName=${names}\n`);
   openssl("x509", "-req", "-in", file("request"), "-days", "2", "-CA", file(`${ca}.pem`), "-CAkey", file(`${ca}.key`), "-CAcreateserial", "-extfile", file("extensions"), "-out", file(`${as}.pem.new`));
   chmodSync(file(`${as}.key.new`), 0o600);
@@ -33,12 +35,19 @@ function makePair(name, { ca = "ca", subject = `/CN=${name}`, names = `DNS:${nam
   renameSync(file(`${as}.pem.new`), file(`${as}.pem`));
 }
 
+/* An OCSP response as the CA gives it, good for a day. */
+function makeResponse(name, as = `${name}.ocsp`) {
+  const serial = openssl("x509", "-in", file(`${name}.pem`), "-noout", "-serial").toString().trim().split("=")[1];
+  writeFileSync(file("index"), `V\t491231235959Z\t\t${serial}\tunknown\t/CN=${name}\n`);
+  openssl("ocsp", "-index", file("index"), "-CA", file("ca.pem"), "-rsigner", file("ca.pem"), "-rkey", file("ca.key"), "-issuer", file("ca.pem"), "-cert", file(`${name}.pem`), "-ndays", "1", "-noverify", "-respout", file(as));
+}
+
 before(() => {
   makeAuthority("ca");
   makeAuthority("stranger");
   makePair("one.test", { names: "DNS:one.test,DNS:*.one.test" });
   makePair("two.test");
-  makePair("ann", { subject: "/O=Example/CN=ann" });
+  makePair("ann", { subject: "/O=Example/CN=ann", names: "DNS:ann.test,URI:spiffe://example.com/ann,email:ann@example.com,IP:192.0.2.7,DNS:www.ann.test" });
   makePair("eve", { ca: "stranger" });
 });
 after(() => rmSync(folder, { recursive: true, force: true }));
@@ -118,6 +127,66 @@ test("the name asked for chooses the certificate", async (t) => {
     assert.equal(socket.alpnProtocol, "http/1.1");
     socket.destroy();
   }
+});
+
+test("of two kinds of key for one name each client gets the one that it knows", async (t) => {
+  makePair("one.test", { as: "one-rsa", key: RSA });
+  const server = await start(t, {
+    tls: {
+      cert: [file("one.test.pem"), file("one-rsa.pem"), file("two.test.pem")],
+      key: [file("one.test.key"), file("one-rsa.key"), file("two.test.key")],
+    },
+  });
+  const shown = async (options) => {
+    const socket = await dial(server, options);
+    const { asymmetricKeyType } = socket.getPeerX509Certificate().publicKey;
+    socket.destroy();
+    return asymmetricKeyType;
+  };
+  const [ecdsa, rsa] = ["ECDSA+SHA256", "RSA-PSS+SHA256:RSA+SHA256"];
+  for (const version of ["TLSv1.2", "TLSv1.3"]) {
+    const versions = { minVersion: version, maxVersion: version };
+    assert.equal(await shown({ ...versions, sigalgs: ecdsa }), "ec");
+    assert.equal(await shown({ ...versions, sigalgs: rsa }), "rsa");
+    assert.equal(await shown({ ...versions, sigalgs: `${rsa}:${ecdsa}` }), "ec");
+    await assert.rejects(shown({ ...versions, sigalgs: rsa, servername: "two.test" }));
+  }
+});
+
+test("an OCSP response is sent along, and read again by a reload", async (t) => {
+  makePair("stapled.test");
+  makeResponse("stapled.test");
+  makeResponse("two.test");
+  const server = await start(t, {
+    tls: { cert: file("stapled.test.pem"), key: file("stapled.test.key"), ocsp: [file("two.test.ocsp"), file("stapled.test.ocsp")] },
+    workers: 2,
+  });
+  const name = { servername: "stapled.test" };
+  const sent = async (options) => {
+    const socket = connect({ port: server.port, host: "127.0.0.1", ...trusting({ ...name, ...options }) });
+    let response = null;
+    socket.on("OCSPResponse", (data) => (response = data));
+    await within("a TLS handshake", once(socket, "secureConnect"));
+    socket.destroy();
+    return response;
+  };
+  assert.match(server.log, /an OCSP response is not sent along.*two\.test\.ocsp.*is about none of the certificates/);
+  for (const version of ["TLSv1.2", "TLSv1.3"]) {
+    assert.ok(read("stapled.test.ocsp").equals(await sent({ requestOCSP: true, minVersion: version, maxVersion: version })), version);
+  }
+  assert.equal(await sent({}), null, "to those only who ask");
+  const left = (await server.values("tidewire_tls_ocsp_expires"))[0] - Date.now() / 1000;
+  assert.ok(left > 80_000 && left <= 86_400, `${left}`);
+
+  const before = read("stapled.test.ocsp");
+  writeFileSync(file("stapled.test.ocsp"), "torn");
+  assert.match((await server.reload()).body, /stapled\.test\.ocsp: holds no OCSP response in DER/);
+  assert.ok(before.equals(await sent({ requestOCSP: true })), "what was good goes on");
+  makePair("stapled.test");
+  makeResponse("stapled.test");
+  assert.equal((await server.reload()).status, 200);
+  const after = await sent({ requestOCSP: true });
+  assert.ok(read("stapled.test.ocsp").equals(after) && !before.equals(after));
 });
 
 test("TLS 1.1 is refused", async (t) => {
@@ -225,6 +294,7 @@ test("a client certificate reaches on_upgrade and handlers", async (t) => {
   assert.equal(user, "ann");
   assert.equal(info.subject, "CN=ann,O=Example");
   assert.equal(info.issuer, "CN=ca");
+  assert.deepEqual(info.names, { dns: ["ann.test", "www.ann.test"], ip: ["192.0.2.7"], email: ["ann@example.com"], uri: ["spiffe://example.com/ann"] });
   const print = openssl("x509", "-in", file("ann.pem"), "-noout", "-fingerprint", "-sha256").toString();
   assert.equal(info.fingerprint, print.trim().split("=")[1].replaceAll(":", "").toLowerCase());
   assert.ok(info.not_before < Date.now() / 1000 && Date.now() / 1000 < info.not_after);
@@ -273,6 +343,8 @@ for (const [what, args, why] of [
   ["no such file", () => ["--tls-cert", "/nowhere.pem"], /\/nowhere\.pem: No such file/],
   ["two certificates and one key", () => ["--tls-cert", file("one.test.pem"), "--tls-cert", file("two.test.pem"), "--tls-key", file("one.test.key")], /2 certificates and 1 keys/],
   ["https:// and no certificate", () => ["--listen", "https://127.0.0.1:0"], /there is no tls\.cert/],
+  ["an OCSP response that is none", () => ["--tls-cert", file("one.test.pem"), "--tls-key", file("one.test.key"), "--tls-ocsp", file("one.test.pem")], /one\.test\.pem: holds no OCSP response in DER/],
+  ["an OCSP response and no certificate", () => ["--tls-ocsp", file("one.test.pem")], /an OCSP response and no certificate/],
   ["clients without a CA", () => ["--tls-cert", file("one.test.pem"), "--tls-key", file("one.test.key"), "--tls-client", "require"], /need a client_ca/],
 ]) {
   test(`it does not start with ${what}`, async () => {

@@ -11,6 +11,8 @@
 
 #include "../../lua/program/config.c"
 #include "../../lua/program/listen.c"
+#include "../../lua/program/listen_tls.c"
+#include "../../lua/program/listen_unix.c"
 #include "../../lua/program/nearest.c"
 #include "../../lua/program/option.c"
 #include "../../lua/program/secret.c"
@@ -326,7 +328,7 @@ static void mistakes_in_addresses_are_named(void **state) {
         {"[{\"address\": \"a:1\", \"tls\": true}]", "there is no tls.cert"},
         {"[\"https://a:1\"]", "there is no tls.cert"},
         {"[{\"address\": \"a:1\", \"tls\": 5}]", "must be a table, true"},
-        {"[{\"address\": \"a:1\", \"tls\": {}}]", "cert and key are paths"},
+        {"[{\"address\": \"a:1\", \"tls\": {}}]", "cert, key and ocsp are"},
         {"[{\"address\": \"a:1\", \"tls\": {\"crt\": \"x\"}}]",
          "did you mean 'cert'?"},
         {"[{\"address\": \"a:1\", \"tls\": {\"cert\": \"x\", \"key\": "

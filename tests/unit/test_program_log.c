@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,6 +13,7 @@
 #include "../../lua/program/log_escape.c"
 #include "../../lua/program/log_format.c"
 #include "../../lua/program/log_people.c"
+#include "../../lua/program/log_sink.c"
 #include "../../lua/program/text.c"
 
 /* 2030-01-02T03:04:05.007Z */
@@ -227,6 +229,60 @@ static void test_without_a_terminal_auto_is_logfmt(void **state) {
     assert_int_equal(strncmp(text, "{\"time\":\"20", 11), 0);
 }
 
+/* What a pipe holds now. */
+static void read_pipe(int fd, twp_text *text) {
+    char buffer[16384];
+    ssize_t got;
+    while ((got = read(fd, buffer, sizeof buffer)) > 0) {
+        twp_text_add(text, buffer, (size_t)got);
+    }
+}
+
+static size_t count(const char *text, const char *what) {
+    size_t times = 0;
+    for (; (text = strstr(text, what)) != NULL; text++) {
+        times++;
+    }
+    return times;
+}
+
+static void test_of_lost_records_there_is_one_that_tells(void **state) {
+    (void)state;
+    enum { RECORDS = 30000 };
+    int pair[2], saved = dup(STDERR_FILENO);
+    assert_int_equal(pipe2(pair, O_NONBLOCK | O_CLOEXEC), 0);
+    dup2(pair[1], STDERR_FILENO);
+    close(pair[1]);
+    twp_log log;
+    twp_log_init(&log, "info", "logfmt");
+    twp_log_unblock(&log);
+    for (int i = 0; i < RECORDS; i++) {
+        twp_log_write(TW_LOG_INFO, "one of many", NULL, 0, &log);
+    }
+    uint64_t lost = log._sink.lost;
+    twp_text text = {0};
+    while (twp_sink_is_waiting(&log._sink)) {
+        read_pipe(pair[0], &text);
+        twp_sink_flush(&log._sink);
+    }
+    twp_log_write(TW_LOG_INFO, "the last", NULL, 0, &log);
+    read_pipe(pair[0], &text);
+    twp_log_deinit(&log);
+    dup2(saved, STDERR_FILENO);
+    close(saved);
+    close(pair[0]);
+
+    char told[64];
+    snprintf(told, sizeof told, " records=%d\n", (int)lost);
+    assert_true(lost > 0);
+    assert_int_equal(count(text.data, "one of many"), RECORDS - lost);
+    assert_int_equal(count(text.data, "\"log records were lost\""), 1);
+    const char *at = strstr(text.data, told);
+    assert_non_null(at);
+    assert_non_null(strstr(at, "the last"));
+    twp_text_deinit(&text);
+}
+
 int main(void) {
     setenv("TZ", "UTC", 1);
     const struct CMUnitTest tests[] = {
@@ -245,6 +301,7 @@ int main(void) {
         cmocka_unit_test(test_colour_is_an_option),
         cmocka_unit_test(test_records_below_the_level_are_dropped),
         cmocka_unit_test(test_without_a_terminal_auto_is_logfmt),
+        cmocka_unit_test(test_of_lost_records_there_is_one_that_tells),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -297,6 +297,21 @@ static void test_a_higher_source_replaces_a_whole_list(void **state) {
     assert_string_equal(list->list[2], "c:3");
 }
 
+static void test_commas_of_a_unix_address_part_nothing(void **state) {
+    fixture *f = *state;
+    environment(f,
+                "TIDEWIRE_LISTEN=unix:/a,mode=0660,group=web, b:2,"
+                "unix:/c,group=web,unix:/d,mode=0660",
+                "TIDEWIRE_FILES=a,mode=1");
+    const twp_value *list = &f->settings.values[TWP_LISTEN_OPTION];
+    assert_int_equal(list->count, 4);
+    assert_string_equal(list->list[0], "unix:/a,mode=0660,group=web");
+    assert_string_equal(list->list[1], "b:2");
+    assert_string_equal(list->list[2], "unix:/c,group=web");
+    assert_string_equal(list->list[3], "unix:/d,mode=0660");
+    assert_int_equal(f->settings.values[TWP_FILES_OPTION].count, 2);
+}
+
 static void test_a_wrong_variable_is_told_even_when_overridden(void **state) {
     fixture *f = *state;
     flags(f, "--workers 7");
@@ -359,6 +374,7 @@ int main(void) {
         TEST(test_a_switch_understands_the_usual_words),
         TEST(test_variables_set_what_flags_leave_unset),
         TEST(test_a_higher_source_replaces_a_whole_list),
+        TEST(test_commas_of_a_unix_address_part_nothing),
         TEST(test_a_wrong_variable_is_told_even_when_overridden),
         TEST(test_an_empty_variable_counts_as_unset),
         TEST(test_a_misspelt_variable_is_warned_of),
