@@ -21,6 +21,8 @@ static const char *const hook_names[TWL_HOOK_COUNT] = {
     [TWL_ON_CLOSE] = "on_close",
     [TWL_ON_SLOW] = "on_slow",
     [TWL_ON_ALARM] = "on_alarm",
+    [TWL_ON_RECOVER_FAIL] = "on_recover_fail",
+    [TWL_ON_UNSUBSCRIBE] = "on_unsubscribe",
     [TWL_ON_START] = "on_start",
     [TWL_ON_STOP] = "on_stop",
     [TWL_SAVE] = "save",
@@ -29,20 +31,34 @@ static const char *const hook_names[TWL_HOOK_COUNT] = {
 };
 
 static const twl_name hooks[] = {
-    {"on_upgrade", false},    {"on_open", false},     {"on_message", false},
-    {"on_close", false},      {"on_slow", false},     {"on_alarm", false},
-    {"on_start", false},      {"on_stop", false},     {"on_recover_fail", true},
-    {"on_unsubscribe", true}, {"on_subscribe", true}, {"on_publish", true},
-    {"on_rpc", true},         {"on_refresh", true},   {"on_presence", true},
-    {"on_history", true},     {NULL, false},
+    {"on_upgrade", false},
+    {"on_open", false},
+    {"on_message", false},
+    {"on_close", false},
+    {"on_slow", false},
+    {"on_alarm", false},
+    {"on_start", false},
+    {"on_stop", false},
+    {"on_recover_fail", false},
+    {"on_unsubscribe", false},
+    {"on_subscribe", true},
+    {"on_publish", true},
+    {"on_rpc", true},
+    {"on_refresh", true},
+    {"on_presence", true},
+    {"on_history", true},
+    {NULL, false},
 };
 
 static const twl_name options[] = {
-    {"wire", false},        {"ping", false},    {"idle", false},
-    {"origins", false},     {"rate", false},    {"errors", false},
-    {"deflate", false},     {"drain", false},   {"version", false},
-    {"save", false},        {"restore", false}, {"migrate", false},
-    {"max_message", false}, {NULL, false},
+    {"wire", false},        {"ping", false},
+    {"idle", false},        {"origins", false},
+    {"rate", false},        {"errors", false},
+    {"deflate", false},     {"drain", false},
+    {"version", false},     {"save", false},
+    {"restore", false},     {"migrate", false},
+    {"max_message", false}, {"user_connections", false},
+    {NULL, false},
 };
 
 /* ---- checking ----------------------------------------------------------- */
@@ -88,14 +104,14 @@ static void read_hooks(lua_State *L, twl_app *app) {
 
 static unsigned hook_mask(const twl_app *app) {
     unsigned mask = 0;
-    for (int i = TWL_ON_UPGRADE; i <= TWL_ON_ALARM; i++) {
+    for (int i = TWL_ON_UPGRADE; i <= TWL_ON_UNSUBSCRIBE; i++) {
         mask |= app->hooks[i] != LUA_NOREF ? 1u << i : 0;
     }
     return mask;
 }
 
 _Static_assert(1u << TWL_ON_UPGRADE == TW_HOOK_UPGRADE &&
-                   1u << TWL_ON_ALARM == TW_HOOK_ALARM,
+                   1u << TWL_ON_UNSUBSCRIBE == TW_HOOK_UNSUBSCRIBE,
                "the order of twl_hook is that of tw_hook");
 
 /* ---- the object --------------------------------------------------------- */

@@ -17,6 +17,8 @@ typedef enum twl_hook {
     TWL_ON_CLOSE,
     TWL_ON_SLOW,
     TWL_ON_ALARM,
+    TWL_ON_RECOVER_FAIL,
+    TWL_ON_UNSUBSCRIBE,
     TWL_ON_START,
     TWL_ON_STOP,
     TWL_SAVE,

@@ -22,6 +22,12 @@ static const twl_name drain_options[] = {
     {NULL, false},
 };
 
+static const twl_name user_options[] = {
+    {"max", false},
+    {"over", false},
+    {NULL, false},
+};
+
 static void read_wire(lua_State *L, tw_route_config *settings) {
     tw_str wire;
     if (!twl_opt_string(L, 1, what, "wire", &wire)) {
@@ -102,6 +108,26 @@ static void read_drain(lua_State *L, tw_route_config *settings) {
         }
         if (twl_opt_number(L, index, where, "code", 1000, 4999, &value)) {
             settings->drain_code = (uint16_t)value;
+        }
+    }
+    lua_pop(L, 1);
+}
+
+static void read_user_connections(lua_State *L, tw_route_config *settings) {
+    static const char where[] = "tw.app: user_connections";
+    lua_getfield(L, 1, "user_connections");
+    int index = lua_gettop(L);
+    if (twl_arg_options(L, index, where, user_options)) {
+        uint64_t max = 0;
+        tw_str over = {"oldest", 6};
+        if (!twl_opt_whole(L, index, where, "max", 1, 1e6, &max)) {
+            twl_raise(L, "%s: needs max", where);
+        }
+        twl_opt_string(L, index, where, "over", &over);
+        settings->user_connections = (uint32_t)max;
+        settings->closes_newest = strcmp(over.data, "newest") == 0;
+        if (!settings->closes_newest && strcmp(over.data, "oldest") != 0) {
+            twl_raise(L, "%s: over must be 'oldest' or 'newest'", where);
         }
     }
     lua_pop(L, 1);
@@ -188,6 +214,7 @@ void twl_app_read_settings(lua_State *L, twl_app *app) {
     read_times(L, &app->settings);
     read_rate(L, &app->settings);
     read_drain(L, &app->settings);
+    read_user_connections(L, &app->settings);
     read_errors(L, app);
     read_deflate(L, &app->settings);
     read_version(L, app);

@@ -63,6 +63,8 @@ struct tw_lua {
     twl_link free_jobs; /* kept: handles of requests point to them */
     twl_link all_jobs;
     twl_link ready; /* jobs to go on with, and tasks to begin, next turn */
+    twl_link feeds; /* channels that scripts listen to, see feed.h */
+    twl_link eager; /* listeners that have something to do next turn */
     twl_link tokens[TWL_TOKEN_LISTS]; /* waiting jobs by their token */
     uint64_t serial;
     uint64_t waiting; /* jobs that wait, for the gauge */
@@ -96,10 +98,14 @@ struct twl_gen {
     twl_routes *routes; /* what the script returned */
     tw_routes *table; /* the same, ready for the server; NULL once it is used */
     tw_class_config *classes;
+    int *tells; /* their functions, LUA_NOREF without; see tell.h */
     size_t class_count;
+    bool are_classes_used; /* the server has them */
 
     twl_link jobs;    /* that wait */
     twl_link timers;  /* all that are not over */
+    twl_link listeners; /* likewise; see listen.h */
+    size_t listener_count;
     twl_link spawned; /* tasks that wait for their turn */
     twl_link tasks;   /* tasks that have begun and are not over */
     twl_link states;  /* of connections, see state.h */
@@ -132,6 +138,9 @@ void twl_gen_destroy(twl_gen *gen);
 
 /* What goes on with the next turn: on_start, on_stop. */
 void twl_lifecycle_turn(tw_lua *lua);
+
+/* Functions of tw.subscribe that have publications waiting go on. */
+void twl_listeners_turn(tw_lua *lua);
 
 /* The old generation may have come to its end: looks in idle turns. */
 void twl_reload_idle(tw_lua *lua);

@@ -8,6 +8,7 @@
 #include "names.h"
 #include "opts.h"
 #include "pattern.h"
+#include "tell.h"
 #include "vm_alloc.h"
 
 static const char what[] = "tw.channels";
@@ -15,45 +16,94 @@ static const char what[] = "tw.channels";
 enum { MAX_CLASSES = 4096 };
 
 static const twl_name options[] = {
-    {"slow", false}, {"batch", false},   {"retain", true}, {"history", true},
-    {"ttl", true},   {"presence", true}, {NULL, false},
+    {"slow", false}, {"batch", false},    {"retain", false}, {"history", false},
+    {"ttl", false},  {"presence", false}, {"tell", false},   {NULL, false},
 };
 
+/* In the order of tw_slow_policy. */
 static const twl_name policies[] = {
     {"close", false},    {"drop_new", false}, {"drop_old", false},
-    {"conflate", false}, {"resync", true},    {NULL, false},
+    {"conflate", false}, {"resync", false},   {NULL, false},
 };
 
-static tw_slow_policy read_slow(lua_State *L, int index) {
-    static const tw_slow_policy order[] = {TW_SLOW_CLOSE, TW_SLOW_DROP_NEW,
-                                           TW_SLOW_DROP_OLD, TW_SLOW_CONFLATE};
-    tw_str slow;
-    if (!twl_opt_string(L, index, what, "slow", &slow)) {
-        return TW_SLOW_CLOSE;
+/* In the order of tw_presence, less TW_PRESENCE_NONE. */
+static const twl_name presences[] = {
+    {"count", false}, {"list", false}, {"events", false}, {NULL, false}};
+
+/* ---- options ------------------------------------------------------------- */
+
+/* The word's place in `words`, counted from 1; 0 when the option is absent. */
+static int read_word(lua_State *L, int index, const char *name,
+                     const char *kind, const twl_name *words) {
+    tw_str word;
+    if (!twl_opt_string(L, index, what, name, &word)) {
+        return 0;
     }
-    const twl_name *found = twl_names_find(policies, slow.data);
-    if (!found || found->is_reserved) {
-        twl_names_raise(L, what, "slow policy", policies, slow.data);
-        return TW_SLOW_CLOSE;
+    const twl_name *found = twl_names_find(words, word.data);
+    if (!found) {
+        twl_names_raise(L, what, kind, words, word.data);
+        return 0;
     }
-    return order[found - policies];
+    return (int)(found - words) + 1;
 }
 
-/* Room for one more; the new one is zero. */
-static tw_class_config *add(lua_State *L, twl_gen *gen) {
+static void read_kept(lua_State *L, int index, tw_class_config *class) {
+    uint64_t history = 0, retain = 0;
+    double ttl = 0;
+    twl_opt_whole(L, index, what, "history", 0, TW_HISTORY_MAX, &history);
+    twl_opt_whole(L, index, what, "retain", 0, TW_RETAIN_MAX, &retain);
+    class->history = (uint32_t)history;
+    class->retain = (uint32_t)retain;
+    if (!twl_opt_number(L, index, what, "ttl", 0.001, TWL_MAX_SECONDS, &ttl)) {
+        return;
+    }
+    if (!history && !retain) {
+        twl_raise(L, "%s: ttl is for what history or retain keeps", what);
+    }
+    class->ttl_ms = twl_seconds_to_ms(ttl);
+}
+
+static void read_class(lua_State *L, int index, tw_class_config *class) {
+    double batch = 0;
+    int slow = read_word(L, index, "slow", "slow policy", policies);
+    class->slow = slow ? (tw_slow_policy)(slow - 1) : TW_SLOW_CLOSE;
+    class->presence =
+        (tw_presence)read_word(L, index, "presence", "presence", presences);
+    twl_opt_number(L, index, what, "batch", 0, 60, &batch);
+    class->batch_ms = (uint32_t)twl_seconds_to_ms(batch);
+    read_kept(L, index, class);
+}
+
+/* LUA_NOREF without one. */
+static int read_tell(lua_State *L, int index, const tw_class_config *class) {
+    lua_getfield(L, index, "tell");
+    if (lua_isnil(L, -1)) {
+        lua_pop(L, 1);
+        return LUA_NOREF;
+    }
+    twl_arg_function(L, lua_gettop(L), what, "tell");
+    if (class->presence != TW_PRESENCE_EVENTS) {
+        twl_raise(L, "%s: tell needs presence = \"events\"", what);
+    }
+    return twl_ref(L);
+}
+
+/* ---- declaring ----------------------------------------------------------- */
+
+/* Makes room for one more. */
+static void grow(lua_State *L, twl_gen *gen) {
     if (gen->class_count == MAX_CLASSES) {
         twl_raise(L, "%s: more than %d classes", what, (int)MAX_CLASSES);
     }
-    tw_class_config *classes = twl_realloc(
-        gen->classes, (gen->class_count + 1) * sizeof *gen->classes);
-    if (!classes) {
+    size_t count = gen->class_count + 1;
+    tw_class_config *classes =
+        twl_realloc(gen->classes, count * sizeof *gen->classes);
+    gen->classes = classes ? classes : gen->classes;
+    int *tells = twl_realloc(gen->tells, count * sizeof *gen->tells);
+    gen->tells = tells ? tells : gen->tells;
+    if (!classes || !tells) {
         luaL_error(L, "out of memory");
-        return NULL;
     }
-    gen->classes = classes;
-    tw_class_config *class = &classes[gen->class_count];
-    memset(class, 0, sizeof *class);
-    return class;
 }
 
 static void declare(lua_State *L, twl_gen *gen, const char *pattern) {
@@ -72,18 +122,17 @@ static void declare(lua_State *L, twl_gen *gen, const char *pattern) {
                   pattern, luaL_typename(L, index));
     }
     twl_names_check(L, index, what, "option", options);
-    tw_slow_policy slow = read_slow(L, index);
-    double batch = 0;
-    twl_opt_number(L, index, what, "batch", 0, 60, &batch);
-
-    tw_class_config *class = add(L, gen);
-    class->slow = slow;
-    class->batch_ms = (uint32_t)twl_seconds_to_ms(batch);
-    class->pattern = twl_strdup(pattern);
-    if (!class->pattern) {
+    tw_class_config class = {0};
+    read_class(L, index, &class);
+    grow(L, gen);
+    int tell = read_tell(L, index, &class);
+    class.data = tell != LUA_NOREF ? twl_tell_data(gen->class_count) : NULL;
+    class.pattern = twl_strdup(pattern);
+    if (!class.pattern) {
         luaL_error(L, "out of memory");
     }
-    gen->class_count++;
+    gen->tells[gen->class_count] = tell;
+    gen->classes[gen->class_count++] = class;
 }
 
 int twl_channels_declare(lua_State *L) {
@@ -112,8 +161,11 @@ int twl_channels_declare(lua_State *L) {
 void twl_classes_free(twl_gen *gen) {
     for (size_t i = 0; i < gen->class_count; i++) {
         twl_free((char *)gen->classes[i].pattern);
+        twl_unref(gen->vm, gen->tells[i]);
     }
     twl_free(gen->classes);
+    twl_free(gen->tells);
     gen->classes = NULL;
+    gen->tells = NULL;
     gen->class_count = 0;
 }

@@ -8,14 +8,13 @@
 #include <lauxlib.h>
 #include <string.h>
 
-#include "app.h"
 #include "conn.h"
 #include "err.h"
-#include "job.h"
 #include "msg.h"
 #include "request.h"
 #include "route.h"
 #include "state.h"
+#include "tell.h"
 
 /* ---- arguments ---------------------------------------------------------- */
 
@@ -52,20 +51,6 @@ static int push_close(lua_State *L, void *arg) {
     lua_pushinteger(L, job->code);
     lua_pushlstring(L, job->text.data ? job->text.data : "", job->text.len);
     return 3;
-}
-
-static int push_slow(lua_State *L, void *arg) {
-    twl_job *job = arg;
-    const tw_slow *slow = job->input;
-    twl_conn_push(L, job->conn, job->handle);
-    lua_createtable(L, 0, 3);
-    lua_pushlstring(L, slow->channel.data, slow->channel.len);
-    lua_setfield(L, -2, "channel");
-    lua_pushnumber(L, (lua_Number)slow->queued_bytes);
-    lua_setfield(L, -2, "queued");
-    lua_pushnumber(L, (lua_Number)slow->dropped);
-    lua_setfield(L, -2, "dropped");
-    return 2;
 }
 
 static int push_alarm(lua_State *L, void *arg) {
@@ -114,7 +99,7 @@ static void read_open(lua_State *L, int count, void *arg) {
 
 /* What a raising hook costs its connection. One that was cut off by a reload
  * costs it nothing: a reload closes no connection. */
-static void finish(twl_job *job, twl_status status) {
+void twl_dispatch_finish(twl_job *job, twl_status status) {
     static const char reason[] = "internal error";
     if (status == TWL_FAILED && !job->app->ignores_errors &&
         twl_vm_failure(job->gen->vm)->kind != TWL_CANCELLED) {
@@ -126,30 +111,24 @@ static const twl_kind open_kind = {
     .spec = {.name = "on_open", .push = push_open, .read = read_open},
     .is_limited = true,
     .is_conn = true,
-    .finish = finish,
+    .finish = twl_dispatch_finish,
 };
 static const twl_kind message_kind = {
     .spec = {.name = "on_message", .push = push_message, .put = put_message},
     .is_limited = true,
     .is_conn = true,
-    .finish = finish,
+    .finish = twl_dispatch_finish,
 };
 static const twl_kind close_kind = {
     .spec = {.name = "on_close", .push = push_close},
     .is_limited = true,
     .is_conn = true,
 };
-static const twl_kind slow_kind = {
-    .spec = {.name = "on_slow", .push = push_slow},
-    .is_limited = true,
-    .is_conn = true,
-    .finish = finish,
-};
 static const twl_kind alarm_kind = {
     .spec = {.name = "on_alarm", .push = push_alarm},
     .is_limited = true,
     .is_conn = true,
-    .finish = finish,
+    .finish = twl_dispatch_finish,
 };
 
 /* ---- hooks -------------------------------------------------------------- */
@@ -168,14 +147,16 @@ static twl_app *app_for(tw_lua *lua, tw_conn *conn, twl_hook hook) {
         return NULL;
     }
     if (tw_conn_data(conn) && !twl_state_settle(conn, app) &&
-        hook != TWL_ON_CLOSE) {
+        hook != TWL_ON_CLOSE && hook != TWL_ON_UNSUBSCRIBE) {
         return NULL;
     }
     return app;
 }
 
-static twl_job *take(twl_app *app, tw_conn *conn, const twl_kind *kind) {
-    twl_job *job = twl_job_take(app->gen, kind);
+twl_job *twl_dispatch_job(tw_lua *lua, tw_conn *conn, twl_hook hook,
+                          const twl_kind *kind) {
+    twl_app *app = app_for(lua, conn, hook);
+    twl_job *job = app ? twl_job_take(app->gen, kind) : NULL;
     if (job) {
         job->conn = conn;
         job->handle = tw_conn_handle(conn);
@@ -184,59 +165,45 @@ static twl_job *take(twl_app *app, tw_conn *conn, const twl_kind *kind) {
     return job;
 }
 
-static int start(twl_job *job, twl_hook hook) {
+int twl_dispatch_start(twl_job *job, twl_hook hook) {
     return twl_job_start(job, job->app->hooks[hook]) ? TW_LATER : TW_DONE;
 }
 
 static int on_open(tw_conn *conn, tw_req *req, void *user) {
-    twl_app *app = app_for(user, conn, TWL_ON_OPEN);
-    twl_job *job = app ? take(app, conn, &open_kind) : NULL;
+    twl_job *job = twl_dispatch_job(user, conn, TWL_ON_OPEN, &open_kind);
     if (!job) {
         return TW_DONE;
     }
     job->req = req ? tw_req_ref(req) : NULL;
-    return start(job, TWL_ON_OPEN);
+    return twl_dispatch_start(job, TWL_ON_OPEN);
 }
 
 static int on_message(tw_conn *conn, const tw_msg *msg, void *user) {
-    twl_app *app = app_for(user, conn, TWL_ON_MESSAGE);
-    twl_job *job = app ? take(app, conn, &message_kind) : NULL;
+    twl_job *job = twl_dispatch_job(user, conn, TWL_ON_MESSAGE, &message_kind);
     if (!job) {
         return TW_DONE;
     }
     job->msg = msg;
-    return start(job, TWL_ON_MESSAGE);
+    return twl_dispatch_start(job, TWL_ON_MESSAGE);
 }
 
 static int on_close(tw_conn *conn, int code, tw_str reason, void *user) {
-    twl_app *app = app_for(user, conn, TWL_ON_CLOSE);
-    twl_job *job = app ? take(app, conn, &close_kind) : NULL;
+    twl_job *job = twl_dispatch_job(user, conn, TWL_ON_CLOSE, &close_kind);
     if (!job) {
         return TW_DONE;
     }
     job->code = code;
     job->text = reason;
-    return start(job, TWL_ON_CLOSE);
-}
-
-static int on_slow(tw_conn *conn, const tw_slow *slow, void *user) {
-    twl_app *app = app_for(user, conn, TWL_ON_SLOW);
-    twl_job *job = app ? take(app, conn, &slow_kind) : NULL;
-    if (!job) {
-        return TW_DONE;
-    }
-    job->input = slow;
-    return start(job, TWL_ON_SLOW);
+    return twl_dispatch_start(job, TWL_ON_CLOSE);
 }
 
 static int on_alarm(tw_conn *conn, tw_str name, void *user) {
-    twl_app *app = app_for(user, conn, TWL_ON_ALARM);
-    twl_job *job = app ? take(app, conn, &alarm_kind) : NULL;
+    twl_job *job = twl_dispatch_job(user, conn, TWL_ON_ALARM, &alarm_kind);
     if (!job) {
         return TW_DONE;
     }
     job->text = name;
-    return start(job, TWL_ON_ALARM);
+    return twl_dispatch_start(job, TWL_ON_ALARM);
 }
 
 static void on_gone(tw_conn *conn, void *user) {
@@ -250,7 +217,10 @@ const tw_hooks twl_hooks = {
     .on_open = on_open,
     .on_message = on_message,
     .on_close = on_close,
-    .on_slow = on_slow,
+    .on_slow = twl_dispatch_on_slow,
     .on_alarm = on_alarm,
+    .on_recover_fail = twl_dispatch_on_recover_fail,
+    .on_unsubscribe = twl_dispatch_on_unsubscribe,
+    .on_presence = twl_tell_on_presence,
     .on_gone = on_gone,
 };

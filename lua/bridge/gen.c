@@ -10,6 +10,7 @@
 #include "conn.h"
 #include "err.h"
 #include "job.h"
+#include "listen.h"
 #include "loader.h"
 #include "log.h"
 #include "module.h"
@@ -40,6 +41,7 @@ static twl_gen *new_gen(tw_lua *lua, uint32_t number) {
         twl_link_init(&gen->tables);
         twl_link_init(&gen->jobs);
         twl_link_init(&gen->timers);
+        twl_link_init(&gen->listeners);
         twl_link_init(&gen->spawned);
         twl_link_init(&gen->tasks);
         twl_link_init(&gen->states);
@@ -165,7 +167,9 @@ void twl_gen_apply(twl_gen *gen) {
     gen->table = NULL;
     /* Checked when they were declared: what is left is memory, and without it
      * the channels go on with the classes they had. */
-    if (tw_server_set_classes(server, gen->classes, gen->class_count, &bad)) {
+    gen->are_classes_used = tw_server_set_classes(server, gen->classes,
+                                                  gen->class_count, &bad) == 0;
+    if (!gen->are_classes_used) {
         twl_log_write(gen->vm, TW_LOG_ERROR,
                       "the channel classes could not be set", NULL, 0);
     }
@@ -174,7 +178,8 @@ void twl_gen_apply(twl_gen *gen) {
 void twl_gen_check_live(lua_State *L, const char *what) {
     twl_gen *gen = twl_gen_of(L);
     twl_job *job = gen->lua->running;
-    if (job && job->gen == gen && job->kind->spec.no_wait) {
+    if (job && job->gen == gen && job->kind->spec.no_wait &&
+        !job->kind->may_act) {
         twl_raise(L, "%s cannot be used %s", what, job->kind->spec.no_wait);
     } else if (gen->phase < TWL_LIVE) {
         twl_raise(L, "%s cannot be used while the script loads", what);
@@ -187,10 +192,12 @@ void twl_gen_stop(twl_gen *gen, const char *reason) {
     gen->is_retired = true;
     gen->start_reason = gen->stop_reason = NULL;
     twl_timers_stop(gen);
+    twl_listeners_stop(gen);
     twl_tasks_forget(gen);
     twl_jobs_cancel(gen, reason);
     /* What the ends of those started. */
     twl_timers_stop(gen);
+    twl_listeners_stop(gen);
     twl_tasks_forget(gen);
     twl_jobs_cancel(gen, reason);
 }

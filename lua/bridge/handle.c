@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "handle.h"
 
-#include <lauxlib.h>
-
 #include "err.h"
 #include "vm.h"
 
@@ -10,11 +8,18 @@ const char twl_handle_magic;
 
 /* The registry's keys of the metatables are the addresses of these names. */
 static const char *const names[TWL_HANDLE_TYPES] = {
-    [TWL_HANDLE_APP] = "tw.App",         [TWL_HANDLE_ROUTES] = "tw.Routes",
-    [TWL_HANDLE_STATIC] = "tw.Static",   [TWL_HANDLE_CONN] = "tw.Conn",
-    [TWL_HANDLE_MSG] = "tw.Message",     [TWL_HANDLE_REQ] = "tw.Request",
-    [TWL_HANDLE_TASK] = "tw.Task",       [TWL_HANDLE_TIMER] = "tw.Timer",
+    [TWL_HANDLE_APP] = "tw.App",
+    [TWL_HANDLE_ROUTES] = "tw.Routes",
+    [TWL_HANDLE_STATIC] = "tw.Static",
+    [TWL_HANDLE_CONN] = "tw.Conn",
+    [TWL_HANDLE_MSG] = "tw.Message",
+    [TWL_HANDLE_REQ] = "tw.Request",
+    [TWL_HANDLE_TASK] = "tw.Task",
+    [TWL_HANDLE_TIMER] = "tw.Timer",
     [TWL_HANDLE_CHANNEL] = "tw.Channel",
+    [TWL_HANDLE_USER] = "tw.User",
+    [TWL_HANDLE_REMOTE] = "tw.RemoteConn",
+    [TWL_HANDLE_SUBSCRIPTION] = "tw.Listener",
 };
 
 void *twl_handle_new(lua_State *L, twl_handle_type type, size_t size) {
@@ -56,6 +61,30 @@ void twl_handle_define(lua_State *L, twl_handle_type type) {
     lua_pushcfunction(L, to_string);
     lua_setfield(L, -2, "__tostring");
     twl_reg_set(L, &names[type]);
+}
+
+void twl_handle_define_methods(lua_State *L, twl_handle_type type,
+                               const luaL_Reg *methods, lua_CFunction get_field,
+                               void (*more)(lua_State *L)) {
+    lua_createtable(L, 0, 5);
+    lua_newtable(L);
+    luaL_register(L, NULL, methods);
+    lua_pushcclosure(L, get_field, 1);
+    lua_setfield(L, -2, "__index");
+    if (more) {
+        more(L);
+    }
+    twl_handle_define(L, type);
+}
+
+bool twl_handle_method(lua_State *L) {
+    lua_pushvalue(L, 2);
+    lua_rawget(L, lua_upvalueindex(1));
+    if (lua_isnil(L, -1)) {
+        lua_pop(L, 1);
+        return false;
+    }
+    return true;
 }
 
 const char *twl_handle_name(lua_State *L, int index) {

@@ -10,6 +10,7 @@
 #ifndef TWL_HANDLE_H
 #define TWL_HANDLE_H
 
+#include <lauxlib.h>
 #include <lua.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -24,6 +25,9 @@ typedef enum twl_handle_type {
     TWL_HANDLE_TASK,
     TWL_HANDLE_TIMER,
     TWL_HANDLE_CHANNEL,
+    TWL_HANDLE_USER,
+    TWL_HANDLE_REMOTE,
+    TWL_HANDLE_SUBSCRIPTION,
     TWL_HANDLE_TYPES
 } twl_handle_type;
 
@@ -59,6 +63,17 @@ void *twl_handle_at(lua_State *L, int index, twl_handle_type type);
 
 /* Pops the metatable's fields on top (a table) and makes it the type's. */
 void twl_handle_define(lua_State *L, twl_handle_type type);
+
+/* Defines the type by its methods (the list ends with a NULL name) and by
+ * `get_field`, which asks twl_handle_method and then answers for the fields, or
+ * raises. `more` (may be NULL) adds to the metatable on top. */
+void twl_handle_define_methods(lua_State *L, twl_handle_type type,
+                               const luaL_Reg *methods, lua_CFunction get_field,
+                               void (*more)(lua_State *L));
+
+/* In get_field: pushes the method that argument 2 names; false, and nothing
+ * pushed, when there is none. */
+bool twl_handle_method(lua_State *L);
 
 /* "a tw.Conn", ... for messages; what is no handle by its Lua type. */
 const char *twl_handle_name(lua_State *L, int index);

@@ -53,11 +53,18 @@ void twl_job_drop(twl_job *job) {
         twl_free((void *)job->copy.data);
         job->copy.data = NULL;
     }
+    if (job->answer) {
+        twl_free(job->answer);
+        job->answer = NULL;
+    }
     job->call = NULL;
     job->conn = NULL;
     job->handle = 0;
     job->app = NULL;
     job->msg = NULL;
+    job->offset = 0;
+    job->key = (tw_str){NULL, 0};
+    job->channel = NULL;
     job->input = NULL;
     job->owner = NULL;
     job->is_answered = false;
@@ -144,21 +151,40 @@ size_t twl_job_log_context(twl_vm *vm, tw_log_field *fields, size_t room,
         }
     } else if (job && job->gen->vm == vm && job->req && room >= n + 1) {
         fields[n++] = (tw_log_field){"path", tw_req_path(job->req).data};
+    } else if (job && job->gen->vm == vm && job->channel && room >= n + 1) {
+        fields[n++] = (tw_log_field){"channel", job->channel};
     }
     return n;
 }
 
 /* ---- running ------------------------------------------------------------ */
 
+/* Behind the data, so that both are one block. */
+static void keep_key(twl_job *job, char *place) {
+    if (job->key.data) {
+        memcpy(place, job->key.data, job->key.len);
+        job->key.data = place;
+    }
+}
+
 /* A hook that waits outlives the message it was given. */
 static void keep_message(twl_job *job) {
     if (!job->msg || job->msg == &job->copy) {
         return;
     }
+    size_t len = job->msg->len;
+    char *block = twl_malloc(len + job->key.len + 1);
+    if (!block) {
+        job->msg = NULL; /* the handle goes stale early, and says so */
+        return;
+    }
+    if (len > 0) {
+        memcpy(block, job->msg->data, len);
+    }
+    keep_key(job, block + len);
     job->copy = *job->msg;
-    job->copy.data = twl_memdup(job->msg->data, job->msg->len);
-    /* Without memory the handle goes stale early, and says so. */
-    job->msg = job->copy.data ? &job->copy : NULL;
+    job->copy.data = block;
+    job->msg = &job->copy;
 }
 
 static void wait_gauge(tw_lua *lua) {

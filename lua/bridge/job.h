@@ -26,6 +26,7 @@ typedef struct twl_kind {
     bool is_conn;    /* a connection's hook: ends with tw_conn_done if late */
     bool is_long;    /* may run for ever: the CPU budget is that of each run
                       * between two waits, not of the whole call */
+    bool may_act;    /* although it may not wait, see twl_gen_check_live */
     /* The call has ended. With TWL_FAILED the failure has been logged and
      * counted, and twl_vm_failure can be read. `job` goes afterwards. */
     void (*finish)(twl_job *job, twl_status status);
@@ -63,6 +64,9 @@ struct twl_job {
     void *owner;       /* the task, the timer, ... */
     int code;          /* on_close */
     tw_str text;       /* borrowed, for the push callback only */
+    uint64_t offset;   /* the message's place in its channel; 0: none */
+    tw_str key;        /* of the message; as long as that */
+    const char *channel; /* of no connection's job, for the log; NULL: none */
     int refs[2];       /* into the VM, released at the end */
     bool is_answered;  /* an upgrade or request has got its answer */
     bool is_quiet;     /* cancelled on purpose: nothing to report */
@@ -74,6 +78,8 @@ struct twl_job {
     tw_timer *sleep, *limit;
     uint64_t limit_left_ms, began_ms;
     uint64_t value;
+    tw_subscribed subscribed; /* or a position alone */
+    void *answer;             /* one block of ours, until it has been pushed */
     int status;
     bool is_waiting; /* for an operation: between go and wake */
 };
@@ -106,7 +112,8 @@ static inline void twl_job_leave(twl_job *job) {
 static inline bool twl_gen_is_live(const twl_gen *gen) {
     const twl_job *job = gen->lua->running;
     return gen->phase >= TWL_LIVE &&
-           !(job && job->gen == gen && job->kind->spec.no_wait);
+           !(job && job->gen == gen && job->kind->spec.no_wait &&
+             !job->kind->may_act);
 }
 
 /* The job with that token that runs, or waits with a message; else NULL. */
@@ -150,6 +157,25 @@ int twl_wait_go(lua_State *L, twl_job *job, const char *what,
  * which frees it and wakes the job if that still waits. */
 twl_op *twl_op_create(twl_job *job, tw_str channel);
 void twl_op_end(twl_op *op, int status, uint64_t value);
+/* The same with what the job's push callback reads in job->subscribed (where
+ * `result` is borrowed, and NULL with an error), or in job->answer (one block
+ * of memory, taken). */
+void twl_op_end_subscribed(twl_op *op, int status, const tw_subscribed *result);
+void twl_op_end_answer(twl_op *op, int status, void *answer);
+/* For bindings that wait for one operation:
+ *
+ *     int results;
+ *     twl_job *job = twl_op_begin(L, what, channel, &results);
+ *     if (!job) return results;
+ *     int code = tw_...(..., callback, job->op);
+ *     return twl_op_go(L, job, what, code, push);
+ */
+twl_job *twl_op_begin(lua_State *L, const char *what, tw_str channel,
+                      int *results);
+int twl_op_go(lua_State *L, twl_job *job, const char *what, int code,
+              int (*push)(lua_State *L, twl_job *job));
+/* The operation did not begin: `return twl_op_refuse(L, job, code)`. */
+int twl_op_refuse(lua_State *L, twl_job *job, int code);
 /* A cancel callback: leaves the operation to itself. */
 void twl_op_leave(twl_job *job);
 

@@ -10,6 +10,7 @@
 #include "budget.h"
 #include "dispatch.h"
 #include "job.h"
+#include "listen.h"
 #include "loader_sources.h"
 #include "log.h"
 #include "member.h"
@@ -102,6 +103,8 @@ int tw_lua_create(tw_lua **out, const tw_lua_config *config) {
     twl_link_init(&lua->free_jobs);
     twl_link_init(&lua->all_jobs);
     twl_link_init(&lua->ready);
+    twl_link_init(&lua->feeds);
+    twl_link_init(&lua->eager);
     for (size_t i = 0; i < TWL_TOKEN_LISTS; i++) {
         twl_link_init(&lua->tokens[i]);
     }
@@ -203,6 +206,7 @@ int twl_lua_load(tw_lua *lua, tw_server *server, uint32_t number,
 
 void twl_lua_begin(tw_lua *lua, const char *reason) {
     twl_timers_start(lua->current, NULL);
+    twl_listeners_start(lua->current, NULL);
     lua->current->start_reason = reason;
     twl_ready_post(lua);
     lua->second = tw_timer_start(lua->server, SECOND_MS, on_second, lua);

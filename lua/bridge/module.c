@@ -4,23 +4,29 @@
 #include <lauxlib.h>
 
 #include "app.h"
+#include "channel.h"
 #include "class.h"
 #include "conn.h"
+#include "crypto.h"
 #include "err.h"
 #include "facts.h"
 #include "file.h"
 #include "handle.h"
 #include "job.h"
 #include "json.h"
+#include "jwt.h"
+#include "listen.h"
 #include "loader.h"
 #include "log.h"
 #include "msg.h"
 #include "names.h"
 #include "publish.h"
+#include "remote.h"
 #include "request.h"
 #include "route.h"
 #include "task.h"
 #include "timer.h"
+#include "user.h"
 #include "utf8.h"
 
 /* All names of the contract. */
@@ -32,22 +38,32 @@ static const twl_name names[] = {
     {"all", false},      {"stats", false},      {"node", false},
     {"worker", false},   {"generation", false}, {"config", false},
     {"file", false},     {"log", false},        {"json", false},
-    {"utf8", false},     {"error", false},      {"conn", true},
-    {"user", true},      {"subscribe", true},   {"limit", true},
+    {"utf8", false},     {"error", false},      {"conn", false},
+    {"user", false},     {"subscribe", false},  {"limit", true},
     {"dict", true},      {"redis", true},       {"http", true},
-    {"jwt", true},       {"crypto", true},      {"metric", true},
+    {"jwt", false},      {"crypto", false},     {"metric", true},
     {"pb", true},        {"rooms", true},       {"room", true},
     {NULL, false},
 };
 
 static const luaL_Reg functions[] = {
-    {"app", twl_app_new},       {"routes", twl_routes_new},
-    {"static", twl_static_new}, {"channels", twl_channels_declare},
-    {"publish", twl_publish},   {"channel", twl_channel_new},
-    {"after", twl_timer_after}, {"every", twl_timer_every},
-    {"sleep", twl_sleep},       {"now", twl_wall_clock},
-    {"clock", twl_mono_clock},  {"spawn", twl_task_spawn},
-    {"stats", twl_stats},       {NULL, NULL},
+    {"app", twl_app_new},
+    {"routes", twl_routes_new},
+    {"static", twl_static_new},
+    {"channels", twl_channels_declare},
+    {"publish", twl_publish},
+    {"channel", twl_channel_new},
+    {"after", twl_timer_after},
+    {"every", twl_timer_every},
+    {"sleep", twl_sleep},
+    {"now", twl_wall_clock},
+    {"clock", twl_mono_clock},
+    {"spawn", twl_task_spawn},
+    {"stats", twl_stats},
+    {"conn", twl_remote_new},
+    {"user", twl_user_new},
+    {"subscribe", twl_listen},
+    {NULL, NULL},
 };
 
 static int unknown(lua_State *L) {
@@ -112,6 +128,8 @@ static int open_tidewire(lua_State *L) {
     twl_log_open(L);
     twl_json_open(L);
     twl_utf8_open(L);
+    twl_crypto_open(L);
+    twl_jwt_open(L);
     twl_err_open(L);
     set_tasks(L);
     lua_createtable(L, 0, 3);
@@ -143,6 +161,9 @@ static void define(lua_State *L, void *arg) {
     twl_req_define(L);
     twl_timer_define(L);
     twl_channel_define(L);
+    twl_user_define(L);
+    twl_remote_define(L);
+    twl_listener_define(L);
 }
 
 int twl_module_install(twl_gen *gen) {

@@ -9,15 +9,17 @@
 #include "handle.h"
 #include "names.h"
 
-/* What msg:keep() makes: the data follows the struct. */
+/* What msg:keep() makes: the data, and then the key, follow the struct. */
 typedef struct kept_handle {
     twl_handle head;
     tw_msg msg;
+    uint64_t offset;
+    size_t key_len;
 } kept_handle;
 
 static const twl_name fields[] = {
-    {"data", false}, {"binary", false}, {"json", false},
-    {"keep", false}, {"pb", true},      {NULL, false},
+    {"data", false},   {"binary", false}, {"json", false}, {"keep", false},
+    {"offset", false}, {"key", false},    {"pb", true},    {NULL, false},
 };
 
 void twl_msg_push(lua_State *L, const twl_job *job) {
@@ -59,6 +61,46 @@ static const tw_msg *self(lua_State *L, const char *what) {
     return msg;
 }
 
+/* ---- what a publication has besides ---------------------------------------
+ */
+
+static uint64_t offset_of(lua_State *L) {
+    const twl_handle *kept = twl_handle_get(L, 1, TWL_HANDLE_MSG);
+    if (kept) {
+        return ((const kept_handle *)(const void *)kept)->offset;
+    }
+    return twl_job_find(twl_gen_of(L)->lua, lua_touserdata(L, 1))->offset;
+}
+
+static tw_str key_of(lua_State *L) {
+    const twl_handle *head = twl_handle_get(L, 1, TWL_HANDLE_MSG);
+    const kept_handle *kept = (const kept_handle *)(const void *)head;
+    if (kept) {
+        const char *key = (const char *)(kept + 1) + kept->msg.len;
+        return (tw_str){key, kept->key_len};
+    }
+    return twl_job_find(twl_gen_of(L)->lua, lua_touserdata(L, 1))->key;
+}
+
+/* Nil where there is none: a message of a connection has neither. */
+static void push_offset(lua_State *L) {
+    uint64_t offset = offset_of(L);
+    if (offset > 0) {
+        lua_pushnumber(L, (lua_Number)offset);
+    } else {
+        lua_pushnil(L);
+    }
+}
+
+static void push_key(lua_State *L) {
+    tw_str key = key_of(L);
+    if (key.len > 0) {
+        lua_pushlstring(L, key.data, key.len);
+    } else {
+        lua_pushnil(L);
+    }
+}
+
 /* ---- methods and fields -------------------------------------------------- */
 
 static int json(lua_State *L) {
@@ -68,10 +110,21 @@ static int json(lua_State *L) {
 
 static int keep(lua_State *L) {
     const tw_msg *msg = self(L, "msg:keep");
+    tw_str key = key_of(L);
+    uint64_t offset = offset_of(L);
     kept_handle *kept =
-        twl_handle_new(L, TWL_HANDLE_MSG, sizeof *kept + msg->len);
+        twl_handle_new(L, TWL_HANDLE_MSG, sizeof *kept + msg->len + key.len);
+    char *place = (char *)(kept + 1);
     kept->msg = *msg;
-    kept->msg.data = memcpy(kept + 1, msg->data, msg->len);
+    kept->msg.data = place;
+    kept->offset = offset;
+    kept->key_len = key.len;
+    if (msg->len > 0) {
+        memcpy(place, msg->data, msg->len);
+    }
+    if (key.len > 0) {
+        memcpy(place + msg->len, key.data, key.len);
+    }
     return 1;
 }
 
@@ -90,6 +143,14 @@ static int get_field(lua_State *L) {
     }
     if (strcmp(name, "binary") == 0) {
         lua_pushboolean(L, msg->binary);
+        return 1;
+    }
+    if (strcmp(name, "offset") == 0) {
+        push_offset(L);
+        return 1;
+    }
+    if (strcmp(name, "key") == 0) {
+        push_key(L);
         return 1;
     }
     lua_pushvalue(L, 2);

@@ -22,6 +22,14 @@ tw_str twl_arg_string(lua_State *L, int index, const char *what,
     return text;
 }
 
+tw_str twl_arg_channel(lua_State *L, int index, const char *what) {
+    tw_str channel = twl_arg_string(L, index, what, "channel");
+    if (channel.len == 0 || channel.len > 255) {
+        twl_raise(L, "%s: a channel's name has 1 to 255 bytes", what);
+    }
+    return channel;
+}
+
 bool twl_arg_bool(lua_State *L, int index, const char *what, const char *name) {
     if (!lua_isboolean(L, index)) {
         twl_raise(L, "%s: %s must be true or false, not %s", what, name,
@@ -88,6 +96,19 @@ bool twl_opt_number(lua_State *L, int index, const char *what, const char *name,
     }
     *out = twl_arg_number(L, lua_gettop(L), what, name, min, max);
     lua_pop(L, 1);
+    return true;
+}
+
+bool twl_opt_whole(lua_State *L, int index, const char *what, const char *name,
+                   double min, double max, uint64_t *out) {
+    double value;
+    if (!twl_opt_number(L, index, what, name, min, max, &value)) {
+        return false;
+    }
+    if (value != floor(value)) {
+        twl_raise(L, "%s: %s must be a whole number", what, name);
+    }
+    *out = (uint64_t)value;
     return true;
 }
 

@@ -18,6 +18,9 @@
 tw_str twl_arg_string(lua_State *L, int index, const char *what,
                       const char *name);
 
+/* A channel's name: a string of 1 to 255 bytes. */
+tw_str twl_arg_channel(lua_State *L, int index, const char *what);
+
 bool twl_arg_bool(lua_State *L, int index, const char *what, const char *name);
 
 /* A number within the bounds, not NaN. */
@@ -37,6 +40,9 @@ bool twl_arg_options(lua_State *L, int index, const char *what,
 /* Fields of the table at `index`; false, and *out untouched, when absent. */
 bool twl_opt_number(lua_State *L, int index, const char *what, const char *name,
                     double min, double max, double *out);
+/* A whole number. */
+bool twl_opt_whole(lua_State *L, int index, const char *what, const char *name,
+                   double min, double max, uint64_t *out);
 bool twl_opt_bool(lua_State *L, int index, const char *what, const char *name,
                   bool *out);
 /* The text is borrowed from the table. */

@@ -2,172 +2,167 @@
 #include "publish.h"
 
 #include <lauxlib.h>
-#include <string.h>
 
 #include "conn.h"
 #include "data.h"
 #include "err.h"
-#include "handle.h"
 #include "job.h"
 #include "names.h"
 #include "opts.h"
+#include "position.h"
+#include "utf8.h"
 
 /* The places of those that are there. */
-enum { BINARY, EXCEPT, KEY, TTL };
+enum { BINARY, EXCEPT, KEY, TTL, ID, WAIT, HISTORY };
 
 static const twl_name options[] = {
-    {"binary", false}, {"except", false}, {"key", false},    {"ttl", false},
-    {"id", true},      {"wait", true},    {"history", true}, {"priority", true},
-    {"at", true},      {"after", true},   {NULL, false},
+    {"binary", false},  {"except", false},  {"key", false},
+    {"ttl", false},     {"id", false},      {"wait", false},
+    {"history", false}, {"priority", true}, {"at", true},
+    {"after", true},    {NULL, false},
 };
 
-static const twl_name channel_fields[] = {
-    {"count", false}, {"name", false},    {"history", true}, {"latest", true},
-    {"remove", true}, {"presence", true}, {NULL, false},
-};
+typedef struct publishing {
+    tw_publish_options to;
+    tw_msg data;
+    bool waits;
+} publishing;
 
-static tw_str channel_arg(lua_State *L, int index, const char *what) {
-    tw_str channel = twl_arg_string(L, index, what, "channel");
-    if (channel.len == 0 || channel.len > 255) {
-        twl_raise(L, "%s: a channel's name has 1 to 255 bytes", what);
+/* ---- options ------------------------------------------------------------- */
+
+/* The text is borrowed from the table. */
+static tw_str read_word(lua_State *L, int value, const char *what,
+                        const char *name, size_t least) {
+    tw_str word = twl_arg_string(L, value, what, name);
+    if (word.len < least || word.len > 255) {
+        twl_raise(L, "%s: %s has %s255 bytes", what, name,
+                  least ? "1 to " : "at most ");
     }
-    return channel;
+    return word;
 }
 
-static void read_option(lua_State *L, int option, const char *what,
-                        tw_publish_options *out) {
+static uint64_t read_ttl(lua_State *L, int value, const char *what) {
+    uint64_t ms = twl_seconds_to_ms(
+        twl_arg_number(L, value, what, "ttl", 0, TWL_MAX_SECONDS));
+    return ms ? ms : 1; /* 0 would be for ever */
+}
+
+static void read_option(lua_State *L, int option, const twl_target *target,
+                        publishing *out) {
     int value = lua_gettop(L);
-    uint64_t ms;
+    const char *what = target->what;
     switch (option) {
     case BINARY:
-        out->binary = twl_arg_bool(L, value, what, "binary");
+        out->to.binary = twl_arg_bool(L, value, what, "binary");
         break;
     case EXCEPT:
-        out->except = twl_conn_at(L, value, "tw.publish: except");
+        out->to.except = twl_conn_at(L, value, target->except);
         break;
     case KEY:
-        out->key = twl_arg_string(L, value, what, "key");
-        if (out->key.len > 255) {
-            twl_raise(L, "%s: key has at most 255 bytes", what);
-        }
+        out->to.key = read_word(L, value, what, "key", 0);
         break;
     case TTL:
-        ms = twl_seconds_to_ms(
-            twl_arg_number(L, value, what, "ttl", 0, TWL_MAX_SECONDS));
-        out->ttl_ms = ms ? ms : 1; /* 0 would be for ever */
+        out->to.ttl_ms = read_ttl(L, value, what);
+        break;
+    case ID:
+        out->to.id = read_word(L, value, what, "id", 1);
+        break;
+    case WAIT:
+        out->waits = twl_arg_bool(L, value, what, "wait");
+        break;
+    case HISTORY:
+        out->to.no_history = !twl_arg_bool(L, value, what, "history");
         break;
     }
 }
 
-/* In one walk: "except" is in most publications of a chat. The texts are
- * borrowed from the table. */
-static void read_options(lua_State *L, const char *what,
-                         tw_publish_options *out) {
+/* In one walk: "except" is in most publications of a chat. */
+static void read_options(lua_State *L, const twl_target *target,
+                         publishing *out) {
     int option;
     lua_pushnil(L);
-    while ((option = twl_names_next(L, 3, what, "option", options)) >= 0) {
-        read_option(L, option, what, out);
+    while ((option = twl_names_next(L, 3, target->what, "option", options)) >=
+           0) {
+        read_option(L, option, target, out);
         lua_pop(L, 1);
     }
 }
 
-int twl_publish(lua_State *L) {
-    static const char what[] = "tw.publish";
-    tw_publish_options to = {0};
+/* ---- publishing ---------------------------------------------------------- */
+
+static int push_position(lua_State *L, twl_job *job) {
+    twl_position_push(L, &job->subscribed.position);
+    return 1;
+}
+
+static void on_published(int status, const tw_position *position, void *arg) {
+    tw_subscribed result = {0};
+    if (!status) {
+        result.position = *position;
+    }
+    twl_op_end_subscribed(arg, status, &result);
+}
+
+static int raise_invalid(lua_State *L, const twl_target *target,
+                         const publishing *p) {
+    bool is_good = p->to.is_utf8 || p->to.binary ||
+                   twl_utf8_is_valid(p->data.data, p->data.len);
+    if (is_good && target->no_wait) {
+        return twl_raise(L, "%s: %s", target->what, target->no_wait);
+    }
+    return twl_raise(L,
+                     "%s: the text is not valid UTF-8 "
+                     "({ binary = true } sends bytes)",
+                     target->what);
+}
+
+static int wait_for_it(lua_State *L, const twl_target *target, tw_str to,
+                       const publishing *p) {
+    int results;
+    tw_str none = {"", 0};
+    twl_job *job = twl_op_begin(L, target->what, none, &results);
+    if (!job) {
+        return results;
+    }
+    int code = target->publish_wait(job->gen->lua->server, to, p->data.data,
+                                    p->data.len, &p->to, on_published, job->op);
+    if (code == TW_EINVALID) {
+        twl_op_refuse(L, job, code);
+        return raise_invalid(L, target, p);
+    }
+    return twl_op_go(L, job, target->what, code, push_position);
+}
+
+int twl_publish_to(lua_State *L, const twl_target *target, tw_str to) {
+    publishing p = {0};
     const twl_gen *gen = twl_gen_of(L);
     const tw_lua *lua = gen->lua;
     if (!twl_gen_is_live(gen)) {
-        twl_gen_check_live(L, what);
+        twl_gen_check_live(L, target->what);
     }
-    tw_str channel = channel_arg(L, 1, what);
-    if (lua_gettop(L) > 2 && twl_arg_table(L, 3, what)) {
-        read_options(L, what, &to);
+    if (lua_gettop(L) > 2 && twl_arg_table(L, 3, target->what)) {
+        read_options(L, target, &p);
     }
-    tw_msg data;
-    to.is_utf8 = twl_data_read(L, lua, 2, what, &data);
-    to.binary = to.binary || data.binary;
+    p.to.is_utf8 = twl_data_read(L, lua, 2, target->what, &p.data);
+    p.to.binary = p.to.binary || p.data.binary;
     /* What a hook publishes inherits the colour of what it answers. */
     if (lua->running && lua->running->conn) {
-        to.colour = tw_conn_colour(lua->running->conn);
+        p.to.colour = tw_conn_colour(lua->running->conn);
     }
-    int code = tw_publish(lua->server, channel, data.data, data.len, &to);
-    if (code == TW_EINVALID) {
-        return twl_raise(L,
-                         "%s: the text is not valid UTF-8 "
-                         "({ binary = true } sends bytes)",
-                         what);
+    if (p.waits) {
+        return wait_for_it(L, target, to, &p);
     }
-    return twl_push_done(L, code);
+    int code = target->publish(lua->server, to, p.data.data, p.data.len, &p.to);
+    return code == TW_EINVALID ? raise_invalid(L, target, &p)
+                               : twl_push_done(L, code);
 }
 
-/* ---- tw.channel --------------------------------------------------------- */
-
-typedef struct channel_handle {
-    twl_handle head;
-    size_t len;
-    char name[]; /* and a NUL */
-} channel_handle;
-
-int twl_channel_new(lua_State *L) {
-    tw_str name = channel_arg(L, 1, "tw.channel");
-    channel_handle *handle =
-        twl_handle_new(L, TWL_HANDLE_CHANNEL, sizeof *handle + name.len + 1);
-    handle->len = name.len;
-    memcpy(handle->name, name.data, name.len + 1);
-    return 1;
-}
-
-static int push_count(lua_State *L, twl_job *job) {
-    lua_pushnumber(L, (lua_Number)job->value);
-    return 1;
-}
-
-static void on_count(int status, uint64_t count, void *arg) {
-    twl_op_end(arg, status, count);
-}
-
-static int count(lua_State *L) {
-    static const char what[] = "channel:count";
-    channel_handle *handle =
-        (channel_handle *)(void *)twl_handle_self(L, TWL_HANDLE_CHANNEL, what);
-    twl_gen_check_live(L, what);
-    twl_job *job = twl_wait_begin(L, what);
-    if (!job) {
-        return twl_wait_over(L);
-    }
-    tw_str name = {handle->name, handle->len};
-    job->op = twl_op_create(job, name);
-    if (!job->op) {
-        return twl_push_done(L, TW_ENOMEM);
-    }
-    int code = tw_channel_count(job->gen->lua->server, name, on_count, job->op);
-    if (code) {
-        twl_op *op = job->op;
-        twl_op_leave(job);
-        twl_op_end(op, 0, 0);
-        return twl_push_done(L, code);
-    }
-    return twl_wait_go(L, job, what, twl_op_leave, push_count);
-}
-
-static int get_field(lua_State *L) {
-    channel_handle *handle = (channel_handle *)(void *)twl_handle_self(
-        L, TWL_HANDLE_CHANNEL, "channel");
-    const char *name = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : "?";
-    if (strcmp(name, "count") == 0) {
-        lua_pushcfunction(L, count);
-        return 1;
-    }
-    if (strcmp(name, "name") == 0) {
-        lua_pushlstring(L, handle->name, handle->len);
-        return 1;
-    }
-    return twl_names_raise(L, "channel", "method", channel_fields, name);
-}
-
-void twl_channel_define(lua_State *L) {
-    lua_createtable(L, 0, 4);
-    lua_pushcfunction(L, get_field);
-    lua_setfield(L, -2, "__index");
-    twl_handle_define(L, TWL_HANDLE_CHANNEL);
+int twl_publish(lua_State *L) {
+    static const twl_target target = {
+        .what = "tw.publish",
+        .except = "tw.publish: except",
+        .publish = tw_publish,
+        .publish_wait = tw_publish_wait,
+    };
+    return twl_publish_to(L, &target, twl_arg_channel(L, 1, target.what));
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "job.h"
+#include "listen.h"
 #include "loader_sources.h"
 #include "log.h"
 #include "save.h"
@@ -17,7 +18,8 @@ enum { SLICE_US = 1000 };
 static bool has_work(const twl_gen *gen) {
     return gen->stop_reason || !twl_link_is_empty(&gen->jobs) ||
            !twl_link_is_empty(&gen->spawned) ||
-           !twl_link_is_empty(&gen->timers);
+           !twl_link_is_empty(&gen->timers) ||
+           !twl_link_is_empty(&gen->listeners);
 }
 
 static void destroy_old(tw_lua *lua) {
@@ -170,6 +172,8 @@ void twl_reload_commit(tw_lua *lua) {
     twl_vm_freeze(old->vm);
     twl_timers_start(now, old);
     twl_timers_stop(old);
+    twl_listeners_start(now, old);
+    twl_listeners_stop(old);
     now->start_reason = "reload";
     old->stop_reason = "reload";
     lua->dropped_logged = 0;

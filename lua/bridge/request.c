@@ -42,6 +42,35 @@ static void set_text(lua_State *L, const char *name, tw_str text) {
     }
 }
 
+static void push_names(lua_State *L, const tw_tls_peer *peer,
+                       tw_tls_name_kind kind) {
+    int count = 0;
+    lua_newtable(L);
+    for (size_t i = 0; i < peer->name_count; i++) {
+        if (peer->names[i].kind == kind) {
+            tw_str text = peer->names[i].text;
+            lua_pushlstring(L, text.data, text.len);
+            lua_rawseti(L, -2, ++count);
+        }
+    }
+}
+
+/* All lists are there, so that none has to be looked for before it is walked.
+ */
+static void push_all_names(lua_State *L, const tw_tls_peer *peer) {
+    static const char *const kinds[TW_TLS_NAME_KINDS] = {
+        [TW_TLS_NAME_DNS] = "dns",
+        [TW_TLS_NAME_IP] = "ip",
+        [TW_TLS_NAME_EMAIL] = "email",
+        [TW_TLS_NAME_URI] = "uri",
+    };
+    lua_createtable(L, 0, TW_TLS_NAME_KINDS);
+    for (int i = 0; i < TW_TLS_NAME_KINDS; i++) {
+        push_names(L, peer, (tw_tls_name_kind)i);
+        lua_setfield(L, -2, kinds[i]);
+    }
+}
+
 static void push_client(lua_State *L, const tw_tls_peer *peer) {
     lua_newtable(L);
     set_text(L, "subject", peer->subject);
@@ -53,6 +82,8 @@ static void push_client(lua_State *L, const tw_tls_peer *peer) {
     lua_setfield(L, -2, "not_before");
     lua_pushnumber(L, (lua_Number)peer->not_after);
     lua_setfield(L, -2, "not_after");
+    push_all_names(L, peer);
+    lua_setfield(L, -2, "names");
 }
 
 static void push_tls(lua_State *L, const tw_req *req) {

@@ -33,7 +33,10 @@ static int push_woken(lua_State *L, void *arg) {
     if (job->status || !job->push) {
         return twl_push_done(L, job->status);
     }
-    return job->push(L, job);
+    int count = job->push(L, job);
+    twl_free(job->answer);
+    job->answer = NULL;
+    return count;
 }
 
 static void resume(twl_job *job) {
@@ -81,6 +84,7 @@ static void on_ready(tw_server *server, void *arg) {
     twl_link_splice(&now, &lua->ready);
     twl_lifecycle_turn(lua);
     twl_tasks_begin(lua);
+    twl_listeners_turn(lua);
     while (!twl_link_is_empty(&now)) {
         resume(TWL_OF(now.next, twl_job, ready));
     }
@@ -181,6 +185,50 @@ void twl_op_end(twl_op *op, int status, uint64_t value) {
         job->op = NULL;
         twl_job_wake(job, status, value);
     }
+}
+
+void twl_op_end_subscribed(twl_op *op, int status,
+                           const tw_subscribed *result) {
+    if (op->job && result) {
+        op->job->subscribed = *result;
+    }
+    twl_op_end(op, status, 0);
+}
+
+void twl_op_end_answer(twl_op *op, int status, void *answer) {
+    if (op->job) {
+        op->job->answer = answer;
+    } else {
+        twl_free(answer);
+    }
+    twl_op_end(op, status, 0);
+}
+
+twl_job *twl_op_begin(lua_State *L, const char *what, tw_str channel,
+                      int *results) {
+    twl_job *job = twl_wait_begin(L, what);
+    if (!job) {
+        *results = twl_wait_over(L);
+        return NULL;
+    }
+    job->op = twl_op_create(job, channel);
+    if (!job->op) {
+        *results = twl_push_done(L, TW_ENOMEM);
+        return NULL;
+    }
+    return job;
+}
+
+int twl_op_go(lua_State *L, twl_job *job, const char *what, int code,
+              int (*push)(lua_State *L, twl_job *job)) {
+    return code ? twl_op_refuse(L, job, code)
+                : twl_wait_go(L, job, what, twl_op_leave, push);
+}
+
+int twl_op_refuse(lua_State *L, twl_job *job, int code) {
+    twl_free(job->op);
+    job->op = NULL;
+    return twl_push_done(L, code);
 }
 
 void twl_op_leave(twl_job *job) {

@@ -65,6 +65,10 @@ local tw = {}
 ---@field spread number? seconds over which connections are closed; 5
 ---@field code integer? close code; 1012
 
+---@class tw.UserConnections
+---@field max integer
+---@field over "oldest"|"newest"|nil which is closed beyond it; "oldest"
+
 ---@class tw.Slow
 ---@field channel string
 ---@field queued number bytes
@@ -80,6 +84,7 @@ local tw = {}
 ---@field errors "close"|"ignore"|nil what a raising hook costs its connection
 ---@field deflate "shared"|"off"|false|nil permessage-deflate; "shared" when absent
 ---@field drain tw.Drain?
+---@field user_connections tw.UserConnections? how many of one user there may be
 ---@field version number|string|nil of what save() and conn.state look like
 ---@field on_upgrade (async fun(req: tw.Request): true|tw.Accept|nil, tw.Error|tw.Refuse|string|nil)?
 ---@field on_open (async fun(conn: tw.Conn, req: tw.Request): any, tw.Error|string|nil)?
@@ -87,6 +92,8 @@ local tw = {}
 ---@field on_close (async fun(conn: tw.Conn, code: integer, reason: string))?
 ---@field on_slow (async fun(conn: tw.Conn, info: tw.Slow))?
 ---@field on_alarm (async fun(conn: tw.Conn, name: string))?
+---@field on_recover_fail (async fun(conn: tw.Conn, channel: string, since: tw.Position?))?
+---@field on_unsubscribe (async fun(conn: tw.Conn, channel: string, reason: "unsubscribed"|"remote"|"failed"|"closed"))?
 ---@field on_start (async fun(ctx: tw.Context))?
 ---@field on_stop (async fun(ctx: tw.Context))?
 ---@field save (fun(): any)?
@@ -116,6 +123,12 @@ function tw.static(folder) end
 --------------------------------------------------------------------------------
 
 --- Valid until its hook returns, through waits too.
+---@class tw.TlsNames
+---@field dns string[]
+---@field ip string[]
+---@field email string[]
+---@field uri string[]
+
 ---@class tw.TlsClient
 ---@field subject string "CN=ann,O=Example"
 ---@field issuer string
@@ -124,6 +137,7 @@ function tw.static(folder) end
 ---@field fingerprint string SHA-256, hexadecimal
 ---@field not_before number seconds since 1970
 ---@field not_after number
+---@field names tw.TlsNames what it is called besides, each list may be empty
 
 ---@class tw.Tls
 ---@field version string "TLSv1.3"
@@ -154,6 +168,8 @@ function Request:json() end
 ---@class tw.Message
 ---@field data string made when asked for
 ---@field binary boolean
+---@field offset integer? its place in the channel; only in tw.subscribe
+---@field key string? only in tw.subscribe
 ---@operator len: integer
 local Message = {}
 
@@ -169,9 +185,20 @@ function Message:keep() end
 ---@class tw.SendOptions
 ---@field binary boolean?
 
----@class tw.Subscription
----@field recovered boolean
----@field count integer publications replayed
+--- Where a channel stands, or somebody in it. Both fields belong together: hand
+--- them to a client, and take both back.
+---@class tw.Position
+---@field epoch string changes whenever offsets begin anew; "" without history
+---@field offset integer of the newest publication, from 1; 0 without any
+
+---@class tw.SubscribeOptions
+---@field since tw.Position? what came behind it is sent first
+---@field last integer? the newest so many are sent first; with `since`: when that is of no use
+---@field info table|string|nil about this subscriber, for presence; a table as JSON
+
+---@class tw.Subscription: tw.Position
+---@field recovered boolean `since` was named, and all behind it is sent
+---@field count integer publications that are sent before live ones
 
 --- One handle per connection and worker, so `==` works. When the connection
 --- has closed, methods answer nil and an error "closed"; `id` stays.
@@ -201,9 +228,10 @@ function Conn:close(code, reason) end
 --- after that is missed.
 ---@async
 ---@param channel string
+---@param options tw.SubscribeOptions?
 ---@return tw.Subscription? subscription
 ---@return tw.Error? err
-function Conn:subscribe(channel) end
+function Conn:subscribe(channel, options) end
 
 --- Nothing of the channel is queued after it returns.
 ---@param channel string
@@ -243,9 +271,29 @@ function Conn:alarm(seconds, name) end
 -- Channels
 --------------------------------------------------------------------------------
 
+---@class tw.Member
+---@field id string of the member's first connection
+---@field user string? nil: a connection without a user
+---@field info any what conn:subscribe was given
+---@field connections integer
+
+---@class tw.Change
+---@field joined tw.Member[]
+---@field left tw.Member[]
+---@field count integer members that there are now
+---@field reset true? changes may be missing: ask for the list anew
+
+--- Words a change for this worker's subscribers; nil says nothing. May not wait.
+---@alias tw.Tell fun(channel: string, change: tw.Change): tw.Data?, tw.SendOptions?
+
 ---@class tw.ChannelClass
----@field slow "close"|"drop_new"|"drop_old"|"conflate"|nil what happens to a subscriber whose queue is full
+---@field slow "close"|"drop_new"|"drop_old"|"conflate"|"resync"|nil what happens to a subscriber whose queue is full
 ---@field batch number? seconds to gather before writing
+---@field history integer? publications kept for recovery
+---@field ttl number? seconds that they, and retained ones, are kept
+---@field retain integer? keys of which the newest publication is kept
+---@field presence "count"|"list"|"events"|nil what is known of who is there
+---@field tell tw.Tell? with presence = "events"
 
 --- Declares classes: "room:*" or a whole name; the longest literal prefix wins.
 --- While loading only.
@@ -255,16 +303,38 @@ function tw.channels(classes) end
 ---@class tw.PublishOptions
 ---@field binary boolean?
 ---@field except tw.Conn? does not get it
----@field key string? of what a `conflate` channel keeps the newest
+---@field key string? of what a `conflate` or `retain` channel keeps the newest
 ---@field ttl number? seconds
+---@field id string? the same within five minutes is not published again
+---@field wait boolean? waits for the position
+---@field history boolean? false: passes by the history
 
---- To all subscribers on all workers. True: accepted by this worker.
+--- To all subscribers on all workers. True: accepted by this worker. With
+--- `wait` (then it waits) the publication's position.
 ---@param channel string
 ---@param data tw.Data
 ---@param options tw.PublishOptions?
----@return true? ok
+---@return true|tw.Position|nil ok
 ---@return tw.Error? err
 function tw.publish(channel, data, options) end
+
+---@class tw.HistoryOptions
+---@field since tw.Position? what came behind it; with `reverse` before it
+---@field limit integer? 100; at most 1000
+---@field reverse boolean? the newest first
+
+---@class tw.Entry
+---@field offset integer
+---@field data string
+---@field binary boolean
+---@field key string?
+
+---@class tw.History: tw.Position, tw.Entry[]
+---@field recovered boolean `since` is of this epoch, and nothing is missing at its end
+
+---@class tw.Presence: tw.Member[]
+---@field count integer members; 0 where the class only counts connections
+---@field connections integer
 
 ---@class tw.Channel
 ---@field name string
@@ -276,9 +346,131 @@ local Channel = {}
 ---@return tw.Error? err
 function Channel:count() end
 
+--- What the channel keeps, the oldest first.
+---@async
+---@param options tw.HistoryOptions?
+---@return tw.History? history
+---@return tw.Error? err
+function Channel:history(options) end
+
+--- What a channel with `retain` keeps of a key; nil without an error: nothing.
+---@async
+---@param key string? ""
+---@return tw.Entry? entry
+---@return tw.Error? err
+function Channel:latest(key) end
+
+--- Forgets it; subscribers are not told.
+---@param key string? ""
+---@return true? ok
+---@return tw.Error? err
+function Channel:remove(key) end
+
+--- Who is there: at most `limit` (100, at most 1000) members, a sample when
+--- there are more.
+---@async
+---@param options { limit: integer? }?
+---@return tw.Presence? presence
+---@return tw.Error? err
+function Channel:presence(options) end
+
 ---@param name string
 ---@return tw.Channel
 function tw.channel(name) end
+
+---@class tw.Listener
+local Listener = {}
+
+--- What waits is dropped; a run under way goes on.
+function Listener:cancel() end
+
+--- Calls fn with every publication of the channel, in every worker that says
+--- this: one at a time, in order. Made while loading, it begins with the
+--- generation.
+---@param channel string
+---@param fn async fun(msg: tw.Message, channel: string)
+---@return tw.Listener? sub
+---@return tw.Error? err
+function tw.subscribe(channel, fn) end
+
+--------------------------------------------------------------------------------
+-- Users and connections elsewhere
+--------------------------------------------------------------------------------
+
+--- A connection on whichever worker. What is done to one that has closed does
+--- nothing. Two handles of one connection are equal.
+---@class tw.RemoteConn
+---@field id string
+---@field node string? what follows is there when user:connections() found it
+---@field slot integer? its worker
+---@field ip string?
+---@field opened number? seconds since 1970
+---@field idle number? seconds since something was heard from it
+local RemoteConn = {}
+
+---@param data tw.Data
+---@param options tw.SendOptions?
+---@return true? ok
+---@return tw.Error? err
+function RemoteConn:send(data, options) end
+
+---@param code integer? 1000
+---@param reason string?
+---@return true? ok
+---@return tw.Error? err
+function RemoteConn:close(code, reason) end
+
+---@param channel string
+---@return true? ok
+---@return tw.Error? err
+function RemoteConn:subscribe(channel) end
+
+---@param channel string
+---@return true? ok
+---@return tw.Error? err
+function RemoteConn:unsubscribe(channel) end
+
+---@param id string as conn.id
+---@return tw.RemoteConn
+function tw.conn(id) end
+
+--- All connections of a user.
+---@class tw.User
+---@field id string
+local User = {}
+
+--- Published to the channel "user:<id>" where a class for it is declared, so
+--- that it can be kept for those who are away; otherwise to those who are there.
+---@param data tw.Data
+---@param options tw.PublishOptions?
+---@return true|tw.Position|nil ok
+---@return tw.Error? err
+function User:send(data, options) end
+
+---@async
+---@return tw.RemoteConn[]? connections oldest first
+---@return tw.Error? err
+function User:connections() end
+
+---@param channel string
+---@return true? ok
+---@return tw.Error? err
+function User:subscribe(channel) end
+
+---@param channel string
+---@return true? ok
+---@return tw.Error? err
+function User:unsubscribe(channel) end
+
+---@param code integer? 1000
+---@param reason string?
+---@return true? ok
+---@return tw.Error? err
+function User:disconnect(code, reason) end
+
+---@param id string|number as conn.user
+---@return tw.User
+function tw.user(id) end
 
 --------------------------------------------------------------------------------
 -- Time and tasks

@@ -52,6 +52,8 @@ typedef struct fake_publication {
     fake_bytes data;
     tw_conn *except;
     uint64_t ttl_ms;
+    char id[64];
+    bool no_history;
 } fake_publication;
 
 struct tw_conn {
@@ -71,6 +73,9 @@ struct tw_conn {
     char pending[64]; /* a subscribe under way */
     tw_subscribe_cb pending_cb;
     void *pending_arg;
+    tw_subscribe_options asked; /* its options, less info */
+    char asked_info[256];
+    tw_subscribed subscribed; /* what it will be answered */
     int done_count;
     int subscribe_error; /* what the next subscribe answers at once */
     char alarm[72];
@@ -98,6 +103,28 @@ typedef struct fake_post {
     void *arg;
 } fake_post;
 
+/* A subscription of the host's. */
+struct tw_subscription {
+    tw_subscription *next;
+    tw_server *server;
+    char channel[64];
+    void (*cb)(tw_server *server, const tw_publication *publication, void *arg);
+    void *arg;
+};
+
+/* What was asked and is not answered yet, and how; see bridge_hooks_asked.h. */
+typedef struct fake_asked {
+    char name[256], key[64];
+    tw_history_options history;
+    uint32_t limit;
+    tw_publish_cb publish_cb;
+    tw_history_cb history_cb;
+    tw_presence_cb presence_cb;
+    tw_user_cb user_cb;
+    void *arg;
+    int error; /* what the next one answers at once */
+} fake_asked;
+
 struct tw_server {
     uint64_t now;
     tw_timer *timers;
@@ -109,6 +136,13 @@ struct tw_server {
     tw_route *routes[FAKE_MAX];
     size_t route_count;
     char classes[FAKE_TEXT];
+    tw_class_config class_list[FAKE_MAX];
+    size_t class_count;
+    int classes_error; /* what setting them answers */
+    fake_asked asked;
+    char acts[FAKE_TEXT]; /* what was done to users and connections */
+    tw_subscription *subscriptions;
+    int subscribed_count; /* tw_subscribe was called so often */
     uint64_t counters[TW_COUNTER_COUNT];
     uint64_t gauges[TW_GAUGE_COUNT];
     fake_publication published[FAKE_MAX];
@@ -232,8 +266,13 @@ void *tw_route_data(const tw_route *route) {
 int tw_server_set_classes(tw_server *server, const tw_class_config *classes,
                           size_t count, size_t *bad) {
     (void)bad;
+    if (server->classes_error) {
+        return server->classes_error;
+    }
     server->classes[0] = '\0';
+    server->class_count = count;
     for (size_t i = 0; i < count; i++) {
+        server->class_list[i] = classes[i];
         size_t len = strlen(server->classes);
         snprintf(server->classes + len, sizeof server->classes - len,
                  "%s=%d/%u;", classes[i].pattern, (int)classes[i].slow,
@@ -526,7 +565,8 @@ int tw_conn_alarm(tw_conn *conn, tw_str name, uint64_t ms) {
 
 /* ---- channels ----------------------------------------------------------- */
 
-int tw_conn_subscribe(tw_conn *conn, tw_str channel, tw_subscribe_cb cb,
+int tw_conn_subscribe(tw_conn *conn, tw_str channel,
+                      const tw_subscribe_options *options, tw_subscribe_cb cb,
                       void *arg) {
     if (!conn->is_open) {
         return TW_ECLOSED;
@@ -536,6 +576,9 @@ int tw_conn_subscribe(tw_conn *conn, tw_str channel, tw_subscribe_cb cb,
     }
     assert_null(conn->pending_cb);
     fake_copy(conn->pending, sizeof conn->pending, channel);
+    conn->asked = *options;
+    conn->asked.info = (tw_str){NULL, 0};
+    fake_copy(conn->asked_info, sizeof conn->asked_info, options->info);
     conn->pending_cb = cb;
     conn->pending_arg = arg;
     return 0;
@@ -549,7 +592,7 @@ static void fake_confirm(tw_conn *conn, int status) {
     if (status == 0) {
         memcpy(conn->channels[conn->channel_count++], conn->pending, 64);
     }
-    cb(conn, status, conn->pending_arg);
+    cb(conn, status, status ? NULL : &conn->subscribed, conn->pending_arg);
 }
 
 int tw_conn_unsubscribe(tw_conn *conn, tw_str channel) {
@@ -602,6 +645,8 @@ int tw_publish(tw_server *server, tw_str channel, const void *data, size_t len,
     fake_fill(&pub->data, data, len, options->binary);
     pub->except = options->except;
     pub->ttl_ms = options->ttl_ms;
+    pub->no_history = options->no_history;
+    fake_copy(pub->id, sizeof pub->id, options->id);
     return 0;
 }
 
@@ -618,6 +663,8 @@ int tw_channel_count(tw_server *server, tw_str channel, tw_count_cb cb,
     server->count_arg = arg;
     return 0;
 }
+
+#include "bridge_hooks_asked.h"
 
 /* ---- requests ----------------------------------------------------------- */
 
@@ -845,8 +892,10 @@ static void fake_free(tw_server *server) {
     if (server->count_cb) {
         server->count_cb(TW_ECLOSED, 0, server->count_arg);
     }
+    fake_answer_closed(server);
     tw_lua_stop(server->lua);
     assert_null(server->timers); /* nothing of the bridge's is left */
+    assert_null(server->subscriptions);
     tw_lua_destroy(server->lua);
     while (server->conns) {
         tw_conn *conn = server->conns;

@@ -177,14 +177,14 @@ static void unknown_and_reserved_fields_of_a_connection_raise(void **state) {
         "  conn:send(select(2, pcall(function() return conn.join end)))\n"
         "  conn:send(select(2, pcall(function() conn.x = 1 end)))\n"
         "  conn:send(select(2, pcall(conn.subscribe, conn, 'a',\n"
-        "                            { last = 1 })))\n"
+        "                            { lst = 1 })))\n"
         "end }");
     tw_conn *conn = fake_connect(server, "/*");
     fake_message(conn, "x");
     assert_has(conn->sent[0].text, "did you mean 'user'?");
     assert_has(conn->sent[1].text, "not available in this version");
     assert_has(conn->sent[2].text, "use conn.state");
-    assert_has(conn->sent[3].text, "not available in this version");
+    assert_has(conn->sent[3].text, "did you mean 'last'?");
     fake_free(server);
 }
 

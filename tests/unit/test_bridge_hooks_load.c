@@ -46,8 +46,27 @@ static void mistakes_in_options_are_told(void **state) {
         {"return tw.routes { ['/:a'] = print, ['/:b'] = print }",
          "are the same path"},
         {"tw.channels { ['a*b'] = {} }", "may only stand at the end"},
-        {"tw.channels { a = { history = 1 } }", "not available"},
-        {"tw.channels { a = { slow = 'resync' } }", "not available"},
+        {"tw.channels { a = { history = 1.5 } }", "must be a whole number"},
+        {"tw.channels { a = { history = 1e6 } }", "from 0 to 100000"},
+        {"tw.channels { a = { retain = -1 } }", "from 0 to 100000"},
+        {"tw.channels { a = { ttl = 5 } }", "history or retain"},
+        {"tw.channels { a = { history = 1, ttl = 0 } }", "ttl must be"},
+        {"tw.channels { a = { presence = 'lits' } }",
+         "unknown presence 'lits' (did you mean 'list'?)"},
+        {"tw.channels { a = { presence = 5 } }", "presence must be a string"},
+        {"tw.channels { a = { presence = 'events', tell = 5 } }",
+         "tell must be a function"},
+        {"tw.channels { a = { presence = 'list', tell = print } }",
+         "tell needs presence = \"events\""},
+        {"return tw.app { user_connections = {} }", "needs max"},
+        {"return tw.app { user_connections = { max = 0 } }", "max must be"},
+        {"return tw.app { user_connections = { max = 1, over = 'x' } }",
+         "'oldest' or 'newest'"},
+        {"tw.user('x'):send('y')", "cannot be used while the script loads"},
+        {"tw.conn('x'):send('y')", "cannot be used while the script loads"},
+        {"tw.channel('x'):history()", "cannot be used while"},
+        {"tw.subscribe('x')", "the callback must be a function"},
+        {"tw.subscribe('', print)", "1 to 255 bytes"},
         {"tw.channels { a = { slow = 'drop' } }", "unknown slow policy"},
         {"tw.channels { a = {} } tw.channels { a = {} }", "declared twice"},
         {"tw.publsh('a', 'b')", "did you mean 'publish'?"},
@@ -78,13 +97,17 @@ static void settings_reach_the_server(void **state) {
     (void)state;
     tw_server *server = fake_start(
         "tw.channels { ['m'] = { slow = 'conflate', batch = 0.02 } }\n"
-        "tw.channels { ['n:*'] = { slow = 'drop_old' } }\n"
+        "tw.channels { ['n:*'] = { slow = 'drop_old', history = 10,\n"
+        "  ttl = 1.5, retain = 3, presence = 'list' } }\n"
+        "tw.channels { ['r'] = { slow = 'resync', presence = 'events',\n"
+        "  tell = print } }\n"
         "return tw.routes {\n"
         "  ['/ws'] = tw.app {\n"
         "    ping = 1.5, idle = 4, max_message = 100, origins = { 'a', 'b' },\n"
         "    rate = { messages = 20, burst = 40, over = 'wait' },\n"
         "    drain = { spread = 2, code = 4000 }, deflate = 'off',\n"
-        "    wire = 'raw', errors = 'close', version = 3 },\n"
+        "    wire = 'raw', errors = 'close', version = 3,\n"
+        "    user_connections = { max = 5, over = 'newest' } },\n"
         "  ['/*'] = tw.static 'www',\n"
         "  ['POST /hook'] = function() end,\n"
         "}");
@@ -99,6 +122,8 @@ static void settings_reach_the_server(void **state) {
     assert_int_equal(config->rate.over, TW_RATE_WAIT);
     assert_int_equal(config->drain_spread_ms, 2000);
     assert_int_equal(config->drain_code, 4000);
+    assert_int_equal(config->user_connections, 5);
+    assert_true(config->closes_newest);
     const tw_route_config *files = &fake_route(server, "/*")->config;
     assert_int_equal(files->kind, TW_ROUTE_STATIC);
     assert_has(fake_log_text, "");
@@ -106,6 +131,18 @@ static void settings_reach_the_server(void **state) {
     assert_string_equal(fake_route(server, "/hook")->method, "POST");
     assert_has(server->classes, "m=3/20;");
     assert_has(server->classes, "n:*=2/0;");
+    assert_int_equal(server->class_count, 3);
+    const tw_class_config *kept = &server->class_list[1];
+    assert_string_equal(kept->pattern, "n:*");
+    assert_int_equal(kept->history, 10);
+    assert_int_equal(kept->ttl_ms, 1500);
+    assert_int_equal(kept->retain, 3);
+    assert_int_equal(kept->presence, TW_PRESENCE_LIST);
+    assert_null(kept->data);
+    const tw_class_config *told = &server->class_list[2];
+    assert_int_equal(told->slow, TW_SLOW_RESYNC);
+    assert_int_equal(told->presence, TW_PRESENCE_EVENTS);
+    assert_non_null(told->data);
     fake_free(server);
 }
 

@@ -11,7 +11,7 @@ static void publishing_takes_data_and_options(void **state) {
         "                                  ttl = 1.5 })\n"
         "  tw.publish('room', '\\255', { binary = true })\n"
         "  conn:send(select(2, pcall(tw.publish, 'room', '\\255')))\n"
-        "  conn:send(select(2, pcall(tw.publish, 'r', 'x', { id = 1 })))\n"
+        "  conn:send(select(2, pcall(tw.publish, 'r', 'x', { at = 1 })))\n"
         "  conn:send(select(2, pcall(tw.publish, '', 'x')))\n"
         "end }");
     tw_conn *conn = fake_connect(server, "/*");
@@ -24,7 +24,7 @@ static void publishing_takes_data_and_options(void **state) {
     assert_int_equal(server->published[1].ttl_ms, 1500);
     assert_true(server->published[2].data.binary);
     assert_has(conn->sent[0].text, "not valid UTF-8");
-    assert_has(conn->sent[1].text, "'id' is not available");
+    assert_has(conn->sent[1].text, "'at' is not available");
     assert_has(conn->sent[2].text, "1 to 255 bytes");
     fake_free(server);
 }
@@ -52,7 +52,7 @@ static void counting_waits_for_the_answer(void **state) {
         "return tw.app { on_message = function(conn, msg)\n"
         "  local ch = tw.channel('room')\n"
         "  conn:send(ch:count())\n"
-        "  conn:send(select(2, pcall(function() return ch.history end)))\n"
+        "  conn:send(select(2, pcall(function() return ch.histry end)))\n"
         "end }");
     tw_conn *conn = fake_connect(server, "/*");
     assert_int_equal(fake_message(conn, "x"), TW_LATER);
@@ -60,7 +60,7 @@ static void counting_waits_for_the_answer(void **state) {
     server->count_cb = NULL;
     cb(0, 42, server->count_arg);
     assert_string_equal(conn->sent[0].text, "42");
-    assert_has(conn->sent[1].text, "not available");
+    assert_has(conn->sent[1].text, "did you mean 'history'?");
     fake_free(server);
 }
 

@@ -19,8 +19,10 @@
 
 #include "budget.h"
 #include "call.h"
+#include "crypto.h"
 #include "err.h"
 #include "json.h"
+#include "jwt.h"
 #include "loader.h"
 #include "log.h"
 #include "plain.h"
@@ -67,6 +69,8 @@ static inline int test_open_tw(lua_State *L) {
     twl_json_open(L);
     twl_utf8_open(L);
     twl_log_open(L);
+    twl_crypto_open(L);
+    twl_jwt_open(L);
     lua_pushcfunction(L, test_wait);
     lua_setfield(L, -2, "wait");
     return 1;
