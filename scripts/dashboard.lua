@@ -1,10 +1,12 @@
--- dashboard.lua - the machine and the server, once a second, to every viewer.
+-- dashboard.lua - the machine and the server, as figures for every viewer.
 -- Its page is www/dashboard/.
 --
 -- One timer on the whole server takes the figures and publishes them once;
 -- however many people look on, nothing is measured or encoded again for them.
--- The channel conflates: a viewer who cannot keep up gets the newest sample,
--- not a backlog of old ones.
+-- Each kind of figure has a key of its own, and the channel's class makes two
+-- things of that. It retains the newest of each key: who opens the page sees
+-- all figures at once, also those that come seldom. And it conflates: a viewer
+-- who cannot keep up gets the newest of each, not a backlog of old ones.
 --
 -- The files under /proc must be granted to scripts in the configuration. One
 -- that is not, or does not exist, only leaves its part of the sample out.
@@ -15,9 +17,10 @@ local proc = require "lib.proc"
 
 local CHANNEL = "metrics"
 local INTERVAL = 1 -- seconds
+local SELDOM = 5 -- beats; the kernel counts its load no more often
 
 tw.channels {
-    [CHANNEL] = { slow = "conflate", batch = 0.02 },
+    [CHANNEL] = { retain = 16, slow = "conflate", batch = 0.02 },
 }
 
 -- The last reading. What the kernel and the server count only ever grows, so
@@ -25,6 +28,7 @@ tw.channels {
 -- save/restore hand it to the next generation.
 local last
 
+local beats = 0
 local warned = {}
 
 -- Reads one file. A file that cannot be read is told once, not each second.
@@ -160,31 +164,40 @@ local function worker_samples(now, before, seconds)
     return samples
 end
 
+-- Tells one kind of figure. What cannot be had is not told.
+---@param kind string
+---@param figures any
+local function tell(kind, figures)
+    if figures ~= nil then
+        local message = { type = "figures", at = tw.now(), generation = tw.generation }
+        message[kind] = figures
+        tw.publish(CHANNEL, message, { key = kind })
+    end
+end
+
 ---@param now table a reading
 ---@param before table the one before
----@return table
-local function sample(now, before)
+local function tell_all(now, before)
     local seconds = now.at - before.at
-    return {
-        type = "sample",
-        at = tw.now(),
-        generation = tw.generation,
-        cpu = cpu_sample(now.cpu, before.cpu),
-        memory = read("/proc/meminfo", proc.memory),
-        network = network_sample(now.network, before.network, seconds),
-        load = read("/proc/loadavg", proc.load),
-        uptime = read("/proc/uptime", proc.uptime),
-        server = add_rates({
-            connections = now.stats.connections,
-            workers = worker_samples(now.stats.workers, before.stats.workers, seconds),
-        }, now.stats, before.stats, seconds),
-    }
+    if beats % SELDOM == 0 then
+        tell("load", read("/proc/loadavg", proc.load))
+        tell("uptime", read("/proc/uptime", proc.uptime))
+    end
+    beats = beats + 1
+    tell("cpu", cpu_sample(now.cpu, before.cpu))
+    tell("memory", read("/proc/meminfo", proc.memory))
+    tell("network", network_sample(now.network, before.network, seconds))
+    -- The last of a beat: with it the page has all of them.
+    tell("server", add_rates({
+        connections = now.stats.connections,
+        workers = worker_samples(now.stats.workers, before.stats.workers, seconds),
+    }, now.stats, before.stats, seconds))
 end
 
 local function tick()
     local reading = take_reading()
     if last then
-        tw.publish(CHANNEL, sample(reading, last), { key = CHANNEL })
+        tell_all(reading, last)
     end
     last = reading
 end

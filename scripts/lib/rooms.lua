@@ -1,11 +1,11 @@
 -- rooms.lua - which rooms there are, and how many people are in each.
 --
 -- Workers share no variables. How many are in a room is therefore asked of
--- the hub, which counts the subscribers of the room's channel on all workers,
--- and never added up here: such a sum would go wrong at the first reload or
--- crash. What a worker keeps are the names of the rooms that its own people
--- entered. Every few seconds it tells the directory channel about them, and
--- the pages merge what they hear from all workers.
+-- the hub, which knows who is in the room's channel on all workers, and never
+-- added up here: such a sum would go wrong at the first reload or crash. What
+-- a worker keeps are the names of the rooms that its own people entered. Every
+-- few seconds it tells the directory channel about them, and the pages merge
+-- what they hear from all workers.
 --
 -- SPDX-License-Identifier: MIT
 local tw = require "tidewire"
@@ -14,6 +14,8 @@ local M = {}
 
 --- The channel that every chat connection listens to.
 M.DIRECTORY = "chat:rooms"
+
+local PREFIX = "chat:room:"
 
 -- Rooms that are listed even when nobody is in them.
 local ALWAYS = { lobby = true, help = true, random = true }
@@ -47,7 +49,13 @@ end
 ---@param name string
 ---@return string channel
 function M.channel(name)
-    return "chat:room:" .. name
+    return PREFIX .. name
+end
+
+---@param channel string one that M.channel returned
+---@return string name
+function M.name(channel)
+    return channel:sub(#PREFIX + 1)
 end
 
 --- Remembers that the room exists. Cheap: called for every message, which
@@ -68,23 +76,23 @@ local function forget(name)
     end
 end
 
---- Asks the hub, and tells the room if the number is news. Waits.
+--- Asks the hub. Waits.
 ---@param name string
 ---@return integer? people
 local function count(name)
-    local people, err = tw.channel(M.channel(name)):count()
-    if not people then
+    local here, err = tw.channel(M.channel(name)):presence { limit = 1 }
+    if not here then
         tw.log.debug("room not counted", { room = name, error = tostring(err) })
         return nil
     end
+    -- Who has gone still counts for a few seconds, in which coming back is no
+    -- event. A room without any connection is empty at once.
+    local people = here.connections > 0 and here.count or 0
     if people == 0 then
         forget(name)
     end
-    if counts[name] ~= people then
-        if counts[name] then
-            counts[name] = people
-        end
-        tw.publish(M.channel(name), { type = "count", room = name, count = people })
+    if counts[name] then
+        counts[name] = people
     end
     return people
 end

@@ -1,9 +1,10 @@
 /* home.js - the front page's live figures. SPDX-License-Identifier: MIT
  *
- * Two listeners: the dashboard's samples, and the chat's list of rooms (which
+ * Two listeners: the dashboard's figures, and the chat's list of rooms (which
  * a connection hears before it enters any). */
 
 import { drawSparkline } from "/lib/canvas.js";
+import { Figures } from "/lib/figures.js";
 import { count, percent, rate } from "/lib/format.js";
 import { RoomList } from "/lib/rooms.js";
 import { ReconnectingSocket } from "/lib/socket.js";
@@ -53,9 +54,11 @@ function showRooms() {
 }
 
 const dashboard = new ReconnectingSocket("/dashboard/ws", { silence: 10_000 });
+const figures = new Figures();
 dashboard.addEventListener("message", ({ detail }) => {
-  if (detail.type === "sample") {
-    showSample(detail);
+  const sample = figures.take(detail);
+  if (sample) {
+    showSample(sample);
   }
 });
 showStatus(byId("status"), dashboard);

@@ -16,49 +16,14 @@ import {
   statesSince,
   until,
 } from "./harness.mjs";
+import * as people from "./people.mjs";
+
+const { countIs, hears, isTold, leave, said, say } = people;
 
 const shared = stage("chat");
 
-/* Somebody who has entered a room. Each test has rooms of its own, so that
- * tests do not meet each other's people. */
-async function enter(nick, room, options = {}) {
-  const { on = shared.server, ...rest } = options;
-  const page = await shared.browser.visit(`${on.url}/chat/#${room}`, rest);
-  await page.waitForSelector("#entrance[open]");
-  await page.fill("#nick", nick);
-  await page.click("#entrance-go");
-  await shows(page, (name) => document.querySelector("#room-title").textContent === `#${name}`, room);
-  return page;
-}
-
-async function say(page, text) {
-  await page.fill("#text", text);
-  await page.press("#text", "Enter");
-}
-
-/* What people said, in the order in which the page shows it. */
-function said(page) {
-  return page.$$eval(".message:not(.pending, .failed) .bubble", (bubbles) => bubbles.map((b) => b.textContent));
-}
-
-function hears(page, text) {
-  return until(`hearing ${text}`, async () => (await said(page)).includes(text));
-}
-
-function notices(page) {
-  return page.$$eval(".notice", (lines) => lines.map((line) => line.textContent));
-}
-
-function isTold(page, pattern) {
-  return until(`a notice like ${pattern}`, async () => (await notices(page)).some((line) => pattern.test(line)));
-}
-
-function countIs(page, text) {
-  return shows(page, (wanted) => document.querySelector("#here").textContent === wanted, text);
-}
-
-async function leave(...pages) {
-  await Promise.all(pages.map((page) => page.context().close()));
+function enter(nick, room, { on = shared.server, ...options } = {}) {
+  return people.enter(shared.browser, on, nick, room, options);
 }
 
 describe("the chat", { concurrency: 2 }, () => {

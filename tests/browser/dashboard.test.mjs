@@ -14,18 +14,20 @@ import {
   statesSince,
   until,
 } from "./harness.mjs";
+import { Figures } from "../../scripts/www/lib/figures.js";
 
 const shared = stage("dashboard");
 
-/* A viewer, and the samples that the page receives. */
+/* A viewer, and the samples that the page receives, put together as it does. */
 async function watch(options) {
   const page = await shared.browser.visit("about:blank", options);
   const samples = [];
+  const figures = new Figures();
   page.on("websocket", (socket) => {
     socket.on("framereceived", ({ payload }) => {
-      const message = JSON.parse(payload);
-      if (message.type === "sample") {
-        samples.push(message);
+      const sample = figures.take(JSON.parse(payload));
+      if (sample) {
+        samples.push(sample);
       }
     });
   });
@@ -87,6 +89,21 @@ describe("the dashboard", { concurrency: true }, () => {
     await until("the memory's line is drawn", async () => (await inked(page, "memory")) > 20);
     await assertNamed(page);
     await page.context().close();
+  });
+
+  test("who comes late has every figure at once, also those that come seldom", async () => {
+    const first = await watch();
+    await until("there is a load", () => first.samples.at(-1)?.load);
+    /* Its first sample is complete, whenever it comes: the load is told only
+     * every fifth time. */
+    for (let trial = 0; trial < 3; trial++) {
+      const { page, samples } = await watch();
+      await has(samples, 1);
+      const kinds = ["cpu", "load", "memory", "network", "server", "uptime"];
+      assert.deepEqual(kinds.filter((kind) => samples[0][kind] === undefined), []);
+      await page.context().close();
+    }
+    await first.page.context().close();
   });
 
   test("a sample comes once a second, the same one to every viewer", async () => {

@@ -13,7 +13,7 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { cpSync, createWriteStream, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
+import { connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before } from "node:test";
@@ -21,7 +21,7 @@ import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
 
 const DEADLINE = 60_000; // ms for anything that should happen soon
-const SCRIPTS = fileURLToPath(new URL("../../scripts", import.meta.url));
+export const SCRIPTS = fileURLToPath(new URL("../../scripts", import.meta.url));
 const CHROMIUM_FLAGS = [
   "--no-sandbox",
   "--disable-gpu",
@@ -111,6 +111,22 @@ export class Server {
     this.#process.kill("SIGHUP");
   }
 
+  /* What the server says of its workers. */
+  async workers() {
+    const [, admin] = await this.logged(/admin (http:\/\/127\.0\.0\.1:\d+)/);
+    return (await (await fetch(`${admin}/api/status`)).json()).workers;
+  }
+
+  /* Kills the worker in a slot, and waits until another one serves. */
+  async killWorker(slot) {
+    const { pid } = (await this.workers())[slot];
+    process.kill(pid, "SIGKILL");
+    await until(`slot ${slot} is replaced`, async () => {
+      const worker = (await this.workers().catch(() => []))[slot];
+      return worker?.ready && worker.pid > 0 && worker.pid !== pid;
+    });
+  }
+
   /* Waits until the log has a line that matches. */
   logged(pattern) {
     return until(`a log line like ${pattern}`, () => pattern.exec(this.#log));
@@ -128,6 +144,69 @@ export class Server {
     const [code] = await gone;
     clearTimeout(force);
     assert.equal(code, 0, `the server did not end well:\n${this.#log}`);
+  }
+}
+
+/* A way to a server that can be cut: visitors go to `url`, and what they send
+ * and get passes through here. */
+export class Wire {
+  #to;
+  #listener;
+  #sockets = new Set();
+  #lost = new Set(); // "up", "down": what goes there does not arrive
+
+  static async to(server) {
+    const wire = new Wire();
+    wire.#to = Number(new URL(server.url).port);
+    await wire.#listen(await freePort());
+    return wire;
+  }
+
+  async #listen(port) {
+    this.port = port;
+    this.url = `http://127.0.0.1:${port}`;
+    this.#listener = createServer((near) => this.#join(near)).listen(port, "127.0.0.1");
+    await once(this.#listener, "listening");
+  }
+
+  #join(near) {
+    const far = connect(this.#to, "127.0.0.1");
+    for (const [from, to, way] of [[near, far, "up"], [far, near, "down"]]) {
+      this.#sockets.add(from);
+      from.setNoDelay(true);
+      from.on("data", (data) => this.#lost.has(way) || to.write(data));
+      from.on("end", () => to.end());
+      from.on("error", () => to.destroy());
+      from.on("close", () => {
+        this.#sockets.delete(from);
+        to.destroy();
+      });
+    }
+  }
+
+  /* From here on what goes "up", or "down", is lost without anybody noticing. */
+  lose(way) {
+    this.#lost.add(way);
+  }
+
+  /* Breaks all connections, and refuses new ones. */
+  async cut() {
+    const closed = once(this.#listener, "close");
+    this.#listener.close();
+    this.#sockets.forEach((socket) => socket.destroy());
+    await closed;
+  }
+
+  /* Lets them in again. */
+  async mend() {
+    this.#lost.clear();
+    await this.#listen(this.port);
+  }
+
+  async remove() {
+    if (this.#listener.listening) {
+      await this.cut();
+    }
   }
 }
 
@@ -162,11 +241,12 @@ export class Browser {
     return self;
   }
 
-  /* A page of a visitor of its own: nothing is shared with the others. What
-   * the page complains of in its console makes the test fail at the end, but
-   * for what `expected` matches. */
-  async visit(url, { expected, ...options } = {}) {
-    const context = await this.#browser.newContext({ viewport: { width: 1280, height: 800 }, ...options });
+  /* A page of a visitor of its own: nothing is shared with the others, or all
+   * with that of the page `beside`. What the page complains of in its console
+   * makes the test fail at the end, but for what `expected` matches. */
+  async visit(url, { expected, beside, ...options } = {}) {
+    const viewport = { width: 1280, height: 800 };
+    const context = beside?.context() ?? (await this.#browser.newContext({ viewport, ...options }));
     context.setDefaultTimeout(DEADLINE);
     const page = await context.newPage();
     page.on("pageerror", (error) => this.#complaints.push(String(error)));

@@ -48,6 +48,16 @@ async function serveFiles(name, main = "main.lua") {
 const json = (client) => client.next().then(JSON.parse);
 const say = (client, message) => client.send(JSON.stringify(message));
 
+/* The next message of one of these types; others are passed over. */
+async function nextOf(client, ...types) {
+  for (;;) {
+    const message = await json(client);
+    if (types.includes(message.type)) {
+      return message;
+    }
+  }
+}
+
 describe("the README's chat room", () => {
   const text = page("README.md").blocks.find(({ language }) => language === "lua").text;
 
@@ -101,8 +111,9 @@ describe("the tutorial", () => {
     await assert.rejects(Client.open(server, "/chat/lobby"), Refused);
   });
 
-  test("its last version has rooms, and is changed while people talk", async () => {
-    const { scripts, server } = await serveFiles(name, "chat.lua");
+  test("its fourth version has rooms, and is changed while people talk", async () => {
+    const scripts = scriptsOf({ ...filesOf(name), "chat.lua": versions[3] });
+    const server = await serve(scripts, "chat.lua");
     assert.match(await (await fetch(`http://127.0.0.1:${server.port}/`)).text(), /<title>Chat/);
     const ada = await Client.open(server, "/chat/tea?name=ada");
     await json(ada);
@@ -118,7 +129,7 @@ describe("the tutorial", () => {
     assert.deepEqual(await json(ada), { type: "say", name: "ada", text: "hello" });
 
     const change = page(name).blocks.find(({ text }) => text.includes("at = tw.now()")).text;
-    const before = versions.at(-1);
+    const before = versions[3];
     const changed = before.replace("    local message = { type = type, name = conn.user, text = text }\n", change);
     assert.notEqual(changed, before);
     scripts.write("chat.lua", changed);
@@ -136,6 +147,32 @@ describe("the tutorial", () => {
     await eve.expectNone();
     await bob.close();
     assert.equal((await json(ada)).type, "leave");
+  });
+
+  test("its last version keeps what is said, for who comes late and who comes back", async () => {
+    const { server } = await serveFiles(name, "chat.lua");
+    const enter = async (who, since) => {
+      const client = await Client.open(server, `/chat/tea?name=${who}`);
+      say(client, { type: "enter", since });
+      return { client, here: (await nextOf(client, "here", "say")).position };
+    };
+    const { client: ada, here } = await enter("ada");
+    assert.deepEqual([here.stream, here.offset, here.count], ["room", 0, 0]);
+    say(ada, { type: "typing" });
+    say(ada, { type: "say", text: "hello" });
+    assert.equal((await nextOf(ada, "say")).stream, "room");
+    const late = await enter("bob");
+    assert.deepEqual([late.here.epoch, late.here.offset, late.here.count], [here.epoch, 1, 1], "typing is not kept");
+    assert.equal((await nextOf(late.client, "say")).text, "hello");
+    await late.client.close();
+    say(ada, { type: "say", text: "meanwhile" });
+    await nextOf(ada, "say");
+    const back = await enter("bob", { epoch: here.epoch, offset: 1 });
+    assert.deepEqual([back.here.offset, back.here.count], [2, 1]);
+    assert.equal((await nextOf(back.client, "say")).text, "meanwhile");
+    const lost = await enter("bob", { epoch: "another", offset: 1 });
+    assert.deepEqual([lost.here.offset, lost.here.count], [2, 2], "what there is");
+    assert.equal((await nextOf(lost.client, "say")).text, "hello");
   });
 });
 
@@ -186,6 +223,34 @@ test("live-dashboard.md: one producer serves every viewer", async () => {
   const samples = await Promise.all(viewers.map(json));
   samples.forEach((sample) => assert.deepEqual(Object.keys(sample).sort(), ["at", "connections", "load"]));
   assert.equal((await fetch(`http://127.0.0.1:${server.port}/`)).status, 200);
+});
+
+test("recover-missed-messages.md: who comes back misses nothing, or is told", async () => {
+  const { server } = await serveFiles("docs/how-to/recover-missed-messages.md");
+  const post = (text, key) =>
+    fetch(`http://127.0.0.1:${server.port}/news/tea`, { method: "POST", headers: { "idempotency-key": key }, body: text });
+  const enter = async (since) => {
+    const client = await Client.open(server, "/news");
+    say(client, { type: "enter", since });
+    const { type, position } = await json(client);
+    assert.equal(type, "entered");
+    return { client, position };
+  };
+  const { client, position } = await enter();
+  assert.deepEqual([position.stream, position.offset, position.count], ["news:tea", 0, 0]);
+  assert.equal((await post("one", "a")).status, 202);
+  assert.equal((await json(client)).text, "one");
+  await client.close();
+  assert.equal((await post("two", "b")).status, 202);
+  assert.equal((await post("two", "b")).status, 202, "again");
+  assert.equal((await post("three", "c")).status, 202);
+  const back = await enter({ epoch: position.epoch, offset: 1 });
+  assert.deepEqual([back.position.epoch, back.position.offset, back.position.count], [position.epoch, 3, 2]);
+  assert.deepEqual([(await json(back.client)).text, (await json(back.client)).text], ["two", "three"]);
+  for (const since of [{ epoch: "another", offset: 2 }, { epoch: position.epoch, offset: 9 }, { epoch: position.epoch, offset: -1 }, "nonsense"]) {
+    const other = await enter(since);
+    assert.deepEqual([other.position.offset, other.position.count], [3, 3], JSON.stringify(since));
+  }
 });
 
 test("reload-without-dropping.md: the state goes along and is migrated", async () => {

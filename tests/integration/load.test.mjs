@@ -78,7 +78,7 @@ describe("tw.app", () => {
   finds("an unknown hook names the nearest", "return tw.app { on_mesage = print }", /unknown hook 'on_mesage' \(did you mean 'on_message'\?\)/);
   finds("an unknown option names the nearest", "return tw.app { orgins = {} }", /unknown option 'orgins' \(did you mean 'origins'\?\)/);
   finds("a hook that is no function", "return tw.app { on_open = 5 }", /on_open must be a function/);
-  for (const hook of ["on_recover_fail", "on_unsubscribe", "on_subscribe", "on_publish", "on_rpc", "on_refresh", "on_presence", "on_history"]) {
+  for (const hook of ["on_subscribe", "on_publish", "on_rpc", "on_refresh", "on_presence", "on_history"]) {
     finds(`the hook ${hook} of a later version`, `return tw.app { ${hook} = print }`, new RegExp(`hook '${hook}' is not available in this version`));
   }
   finds("the wire of a later version", 'return tw.app { wire = "centrifuge" }', /wire 'centrifuge' is not available/);
@@ -94,6 +94,8 @@ describe("tw.app", () => {
   finds("origins that are no list", 'return tw.app { origins = "https://a.example" }', /origins must be a list/);
   finds("an origin that is no pattern", 'return tw.app { origins = { "https://a.example/path" } }', /origin/, null);
   finds("a drain code out of range", "return tw.app { drain = { code = 99 } }", /code must be/);
+  finds("a number of connections that is none", "return tw.app { user_connections = 5 }", /user_connections: options must be a table/);
+  finds("connections over what", 'return tw.app { user_connections = { max = 5, over = "all" } }', /over must be 'oldest' or 'newest'/);
   finds("a version that is a table", "return tw.app { version = {} }", /version must be/);
 });
 
@@ -115,10 +117,12 @@ describe("tw.channels", () => {
   finds("a star in the middle", 'tw.channels { ["a*b"] = {} }', /a\*b/);
   finds("an unknown option names the nearest", 'tw.channels { a = { slwo = "close" } }', /'slwo' \(did you mean 'slow'\?\)/);
   finds("an unknown policy", 'tw.channels { a = { slow = "explode" } }', /slow/);
-  finds("the policy of a later version", 'tw.channels { a = { slow = "resync" } }', /'?resync'? is not available/);
-  for (const option of ["history", "ttl", "retain", "presence"]) {
-    finds(`the option ${option} of a later version`, `tw.channels { a = { ${option} = 5 } }`, new RegExp(`'${option}' is not available`));
-  }
+  finds("an unknown kind of presence", 'tw.channels { a = { presence = "lits" } }', /unknown presence 'lits' \(did you mean 'list'\?\)/);
+  finds("a history that is no number", 'tw.channels { a = { history = "long" } }', /history must be a number/);
+  finds("a history out of range", "tw.channels { a = { history = 100001 } }", /history must be a number from 0 to 100000/);
+  finds("half a key to retain", "tw.channels { a = { retain = 0.5 } }", /retain must be a whole number/);
+  finds("a time to live of nothing", "tw.channels { a = { ttl = 5 } }", /history or retain/);
+  finds("a function to tell nobody with", "tw.channels { a = { tell = print } }", /tell needs presence = "events"/);
   finds("a batch out of range", "tw.channels { a = { batch = -1 } }", /batch/);
 });
 
@@ -128,6 +132,10 @@ describe("while loading", () => {
     ["tw.all(function() end)", "tw.all"],
     ["tw.stats()", "tw.stats"],
     ["tw.channel('x'):count()", "count"],
+    ["tw.channel('x'):history()", "history"],
+    ["tw.user('x'):send('y')", "user:send"],
+    ["tw.user('x'):connections()", "user:connections"],
+    ["tw.conn('x'):close()", "remote:close"],
     ["tw.publish('x', 'y')", "tw.publish"],
     ["tw.spawn(function() end)", "tw.spawn"],
   ]) {

@@ -1,66 +1,54 @@
 /* chat.js - the chat's page. SPDX-License-Identifier: MIT
  *
- * The messages are described at the head of scripts/chat.lua. The page keeps
- * what it has seen; the server keeps nothing, so what was said while this page
- * was away is not known here, and the page says so. */
+ * The messages are described at the head of scripts/chat.lua. What is said
+ * while this page is away comes when it is back; what the server does not have
+ * any more by then, the page says. */
 
 import { Entrance } from "/chat/entrance.js";
+import { Identity } from "/chat/identity.js";
 import { Log, paintAvatar } from "/chat/log.js";
+import { Outbox } from "/chat/outbox.js";
+import { People } from "/chat/people.js";
 import { RoomPanel } from "/chat/room-panel.js";
 import { OthersTyping, OwnTyping } from "/chat/typing.js";
 import { RoomList } from "/lib/rooms.js";
-import { ReconnectingSocket } from "/lib/socket.js";
 import { showStatus } from "/lib/status.js";
+import { StreamSocket } from "/lib/stream.js";
 
 const HOME = "lobby";
-const NICK_KEY = "tidewire-nick";
-const CONFIRM_WITHIN = 10_000; // ms until a message that did not come back is in doubt
+const PRIVATE = "@private"; // the stream of what is whispered
 const COUNT_FROM = 100; // characters left from which on they are told
+const HEARD = 1_000; // references to remember
 
 const byId = (id) => document.getElementById(id);
 
-const me = { id: "", nick: recall(), room: null };
+const identity = new Identity();
+const me = { id: "", nick: identity.nick, room: null };
 const limits = { text: 500 };
 const rooms = new RoomList();
 const log = new Log(byId("log"), byId("to-end"));
 const others = new OthersTyping(byId("typing"));
-const pending = new Map(); // ref -> { node, text, timer }
-let nextRef = 1;
+const heard = new Set(); // who said it, and under which reference
+const held = []; // whispers that came before there is a room to show them in
+let isIn = false; // the room has told where we are in it
+let addressee = null; // of the next message, when it is not for all
+let earlier = 0; // messages to come that were said before we came
 let lostAt = 0;
 let unseen = 0;
 
-const socket = new ReconnectingSocket("/chat/ws", { silence: 60_000 });
+const socket = new StreamSocket("/chat/ws", { silence: 60_000 });
 const typing = new OwnTyping((on) => socket.send({ type: "typing", on }));
+const outbox = new Outbox(log, (message) => socket.send(message), takeUp);
+const people = new People((person) => address(person));
 const panel = new RoomPanel((room) => {
   typing.stop();
   join(room);
 });
 const entrance = new Entrance((nick) => {
-  if (me.room === null) {
-    me.nick = nick;
-    join(addressedRoom());
-  } else {
-    socket.send({ type: "nick", nick });
-  }
+  me.nick = nick;
+  join(me.room ?? addressedRoom());
   byId("text").focus();
 });
-
-/* Storage may be forbidden; then the name lasts as long as the page. */
-function recall() {
-  try {
-    return localStorage.getItem(NICK_KEY) ?? "";
-  } catch {
-    return "";
-  }
-}
-
-function remember(nick) {
-  try {
-    localStorage.setItem(NICK_KEY, nick);
-  } catch {
-    // Nothing to do about it.
-  }
-}
 
 /* The room named in the address, so that a link leads into a room. */
 function addressedRoom() {
@@ -71,8 +59,10 @@ function addressedRoom() {
   }
 }
 
+/* Enters a room, or the same one under another name: from where this page has
+ * come in it. */
 function join(room) {
-  socket.send({ type: "join", room, nick: me.nick });
+  socket.send({ type: "join", room, nick: me.nick, since: socket.since(room) });
 }
 
 /* What the server tells */
@@ -83,6 +73,7 @@ const handlers = {
     Object.assign(limits, message.limits);
     rooms.hear(message.rooms);
     drawRooms();
+    socket.send({ type: "hello", key: identity.key, since: socket.since(PRIVATE) });
     if (me.nick) {
       join(me.room ?? addressedRoom());
     } else {
@@ -90,20 +81,21 @@ const handlers = {
     }
   },
 
+  hello({ id }) {
+    me.id = id;
+  },
+
   joined({ room, nick }) {
-    const returned = me.room === room && lostAt > 0;
     if (me.room !== room) {
-      failPending("You left the room before it came back. It may not have arrived.");
+      outbox.giveUp("You left the room before it came back. It may not have arrived.");
+      address(null);
+      people.clear();
     }
     me.room = room;
     setNick(nick);
     log.enter(room);
     others.clear();
-    if (returned) {
-      const seconds = Math.max(1, Math.round((Date.now() - lostAt) / 1000));
-      log.addNotice(`You were away for ${seconds} s. What was said meanwhile is not shown.`, "strong");
-    }
-    lostAt = 0;
+    outbox.sendAgain();
     if (addressedRoom() !== room) {
       history.replaceState(null, "", `#${encodeURIComponent(room)}`);
     }
@@ -112,34 +104,65 @@ const handlers = {
     panel.reveal();
   },
 
-  join({ id, nick }) {
-    log.addNotice(id === me.id ? "You are in." : `${nick} came in.`);
+  people(message) {
+    people.set(message, me.id);
+    countHere(message);
   },
 
-  leave({ id, nick, how }) {
-    others.stop(id);
-    log.forget(id, nick);
-    log.addNotice(how === "lost" ? `${nick} lost the connection.` : `${nick} left.`);
+  presence(message) {
+    const { joined = [], left = [], reset } = message;
+    // Who is listed already comes back to a server that had lost the list.
+    for (const { nick } of joined.filter(({ id }) => id !== me.id && !people.has(id))) {
+      log.addNotice(`${nick} came in.`);
+    }
+    for (const { id, nick } of left.filter((person) => person.id !== me.id)) {
+      others.stop(id);
+      log.forget(id, nick);
+      log.addNotice(`${nick} left.`);
+    }
+    people.change(message, me.id);
+    countHere(message);
+    if (reset) {
+      socket.send({ type: "people" });
+    }
   },
 
   rename({ id, nick, before }) {
-    if (id === me.id) {
-      setNick(nick);
-    }
     log.forget(id, before);
     log.addNotice(id === me.id ? `You are now ${nick}.` : `${before} is now ${nick}.`);
+    people.rename(id, nick, me.id);
   },
 
   say({ id, nick, text, at, ref }) {
     const mine = id === me.id;
     others.stop(id);
     if (mine) {
-      settle(ref, (entry) => log.confirm(entry.node));
+      outbox.confirm(ref);
     }
-    log.addMessage({ id, nick, text, at, mine });
-    if (!mine && document.hidden) {
-      unseen += 1;
-      drawTitle();
+    if (!isEcho(id, ref)) {
+      log.addMessage({ id, nick, text, at, mine });
+      count(mine);
+    }
+    earlier -= 1;
+    if (earlier === 0) {
+      log.addNotice("You came in.", "strong quiet");
+    }
+  },
+
+  whisper(message) {
+    if (!isIn) {
+      held.push(message);
+      return;
+    }
+    const { from, to, text, at, ref } = message;
+    const mine = from.id === me.id;
+    if (mine) {
+      outbox.confirm(ref);
+    }
+    if (!isEcho(from.id, ref)) {
+      const aside = mine ? `only to ${to.nick}` : "only to you";
+      log.addMessage({ id: from.id, nick: from.nick, text, at, mine, aside });
+      count(mine);
     }
   },
 
@@ -149,11 +172,6 @@ const handlers = {
     } else {
       others.stop(id);
     }
-  },
-
-  count({ room, count }) {
-    rooms.setCount(room, count);
-    drawRooms();
   },
 
   rooms(message) {
@@ -168,9 +186,10 @@ const handlers = {
   },
 
   error({ code, text, ref }) {
-    if (ref !== undefined && pending.has(ref)) {
-      settle(ref, (entry) => fail(entry, text));
-    } else if (code === "bad_nick") {
+    if (outbox.fail(ref, text)) {
+      return;
+    }
+    if (code === "bad_nick") {
       openEntrance();
     } else if (code === "bad_room" && me.room === null) {
       join(HOME); // the address named something that is no room
@@ -181,21 +200,43 @@ const handlers = {
 };
 
 /* What is said in a room that was left a moment ago may still arrive. */
-const OF_ROOM = new Set(["join", "leave", "rename", "say", "typing"]);
+const OF_ROOM = new Set(["say", "people", "presence", "rename", "typing"]);
 
 socket.addEventListener("message", ({ detail }) => {
-  if (OF_ROOM.has(detail.type) && detail.room !== me.room) {
+  if (OF_ROOM.has(detail.type) && (detail.room ?? detail.stream) !== me.room) {
     return;
   }
   handlers[detail.type]?.(detail);
 });
 
+/* The place in a stream is known: what was missed, if anything, comes next. */
+socket.addEventListener("arrival", ({ detail: { stream, isFirst, missed, fresh } }) => {
+  if (stream === PRIVATE) {
+    if (missed) {
+      log.addNotice("You may have missed private messages: the server no longer knows.", "strong gap");
+    }
+    return;
+  }
+  const seconds = Math.max(1, Math.round((Date.now() - lostAt) / 1000));
+  const away = lostAt > 0 && !isFirst ? `You were away for ${seconds} s. ` : "";
+  if (missed) {
+    log.addNotice(`${away}You may have missed something: the server no longer knows all that was said.`, "strong gap");
+  } else if (away) {
+    log.addNotice(away + (fresh > 0 ? "This was said meanwhile:" : "Nothing was said meanwhile."), "strong back");
+  }
+  earlier = isFirst ? fresh : 0;
+  lostAt = 0;
+  isIn = true;
+  held.splice(0).forEach(handlers.whisper);
+});
+
 socket.addEventListener("state", () => {
   if (socket.state !== "online") {
     lostAt ||= Date.now();
+    isIn = false;
     others.clear();
     typing.sent();
-    failPending("The connection broke. It may not have arrived.");
+    outbox.pause();
   }
   drawRooms();
   updateHint();
@@ -204,41 +245,30 @@ showStatus(byId("status"), socket);
 
 /* Saying something */
 
-function settle(ref, what) {
-  const entry = pending.get(ref);
-  if (entry) {
-    clearTimeout(entry.timer);
-    pending.delete(ref);
-    what(entry);
-  }
+/* Back into the field with what did not arrive. */
+function takeUp(text) {
+  byId("text").value = [text, byId("text").value].filter(Boolean).join("\n");
+  textChanged();
+  byId("text").focus();
 }
 
-function fail({ node, text }, why) {
-  log.fail(node, why, () => {
-    byId("text").value = [text, byId("text").value].filter(Boolean).join("\n");
-    textChanged();
+/* Whispers to a person from now on, or speaks to all (null). */
+function address(person) {
+  addressee = person;
+  byId("addressee").hidden = person === null;
+  byId("addressee-nick").textContent = person?.nick ?? "";
+  byId("composer").classList.toggle("private", person !== null);
+  if (person) {
     byId("text").focus();
-  });
-}
-
-/* Nothing will come back for what is on its way. */
-function failPending(why) {
-  for (const ref of [...pending.keys()]) {
-    settle(ref, (entry) => fail(entry, why));
   }
 }
 
 function say(text) {
-  const ref = nextRef++;
-  if (!socket.send({ type: "say", text, ref })) {
+  const message = addressee ? { type: "whisper", to: addressee.to, text } : { type: "say", text };
+  const aside = addressee ? `only to ${addressee.nick}` : "";
+  if (!outbox.send(message, { id: me.id, nick: me.nick, aside })) {
     return false;
   }
-  const node = log.addPending({ id: me.id, nick: me.nick, text });
-  const timer = setTimeout(
-    () => settle(ref, (entry) => fail(entry, "No answer. It may not have arrived.")),
-    CONFIRM_WITHIN,
-  );
-  pending.set(ref, { node, text, timer });
   typing.sent();
   return true;
 }
@@ -272,8 +302,8 @@ function textChanged() {
 
 byId("text").addEventListener("input", () => {
   textChanged();
-  if (byId("text").value.trim() === "") {
-    typing.stop();
+  if (byId("text").value.trim() === "" || addressee) {
+    typing.stop(); // what is meant for one is not shown to all
   } else {
     typing.typed();
   }
@@ -296,27 +326,54 @@ byId("composer").addEventListener("submit", (event) => {
   }
 });
 
+byId("to-all").addEventListener("click", () => {
+  address(null);
+  byId("text").focus();
+});
+
 /* Where one is */
 
 function drawRooms() {
   const list = rooms.sorted();
   if (me.room && !list.some(({ name }) => name === me.room)) {
-    list.push({ name: me.room, count: rooms.countOf(me.room) ?? 1 });
+    list.push({ name: me.room, count: people.count });
   }
   panel.draw(list, me.room, socket.state === "online");
-  drawHere();
+  people.show(socket.state === "online");
+  byId("room-title").textContent = me.room ? `#${me.room}` : "Chat";
+  drawTitle();
 }
 
-function drawHere() {
-  const count = socket.state === "online" ? rooms.countOf(me.room) : 0;
-  byId("room-title").textContent = me.room ? `#${me.room}` : "Chat";
-  byId("here").textContent = !count ? "" : count === 1 ? "only you here" : `${count} here`;
-  drawTitle();
+/* A number told to this room alone, sooner than the directory tells it. */
+function countHere({ room, count: number }) {
+  rooms.setCount(room, number);
+  drawRooms();
 }
 
 function drawTitle() {
   const place = me.room ? `#${me.room} · Tidewire` : "Chat · Tidewire";
   document.title = unseen > 0 ? `(${unseen}) ${place}` : place;
+}
+
+/* Whether this was heard before. The server publishes what is sent again only
+ * once, as long as the worker lives that knows of the first time. */
+function isEcho(id, ref) {
+  const name = `${id} ${ref}`;
+  if (ref === undefined || heard.has(name)) {
+    return ref !== undefined;
+  }
+  heard.add(name);
+  if (heard.size > HEARD) {
+    heard.delete(heard.values().next().value);
+  }
+  return false;
+}
+
+function count(mine) {
+  if (!mine && document.hidden) {
+    unseen += 1;
+    drawTitle();
+  }
 }
 
 addEventListener("hashchange", () => {
@@ -337,7 +394,7 @@ setInterval(drawRooms, 5_000);
 
 function setNick(nick) {
   me.nick = nick;
-  remember(nick);
+  identity.nick = nick;
   byId("me").hidden = false;
   byId("me-nick").textContent = nick;
   paintAvatar(byId("me-avatar"), nick);

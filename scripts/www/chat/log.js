@@ -43,7 +43,7 @@ export class Log {
   #outbox = make("div", "outbox"); // always the last child: my messages on their way
   #rooms = new Map(); // name -> the nodes it showed, while another is shown
   #room = null;
-  #last = null; // { id, at, node } of the newest message, for grouping
+  #last = null; // { id, at, aside, node } of the newest message, for grouping
   #byNick = new Map(); // nick -> id: two people of one name get a tag
 
   constructor(element, toEnd) {
@@ -80,12 +80,12 @@ export class Log {
     const greeting = make("p", "welcome");
     greeting.append(make("b", "", `This is #${room}`));
     greeting.append(
-      "You see what is said from now on. Open this page in a second browser to have somebody to talk to.",
+      "Nothing was said here lately. Open this page in a second browser to have somebody to talk to.",
     );
     return greeting;
   }
 
-  #messageNode({ id, nick, text, at, mine }) {
+  #messageNode({ id, nick, text, at, mine, aside = "" }) {
     const avatar = make("span", "avatar");
     avatar.setAttribute("aria-hidden", "true");
     paintAvatar(avatar, nick);
@@ -100,39 +100,51 @@ export class Log {
     const time = make("time", "", clock(at));
     time.dateTime = new Date(at * 1000).toISOString();
     by.append(time);
+    if (aside) {
+      by.append(make("span", "aside", aside));
+    }
 
     const bubble = make("div", "bubble", text);
     bubble.dir = "auto";
-    const node = make("div", mine ? "message mine" : "message");
+    const node = make("div", "message");
+    node.classList.toggle("mine", mine);
+    node.classList.toggle("private", aside !== "");
     node.append(avatar, by, bubble);
     return node;
   }
 
-  /* A message that the room has seen, mine or another's. */
+  /* A message that came from the server, mine or another's. `aside` says for
+   * whom it is, when it is not for all. */
   addMessage(message) {
-    const { id, nick, at } = message;
+    const { id, nick, at, aside = "" } = message;
     const node = this.#messageNode(message);
     const last = this.#last;
-    const follows = last?.id === id && at - last.at < TOGETHER && last.node === this.#newest();
+    const isSameVoice = last?.id === id && last.aside === aside;
+    const follows = isSameVoice && at - last.at < TOGETHER && last.node === this.#newest();
     node.classList.add("fresh");
     node.classList.toggle("next", follows);
     if (!this.#byNick.has(nick)) {
       this.#byNick.set(nick, id);
     }
     this.#append(node, message.mine);
-    this.#last = { id, at, node };
+    this.#last = { id, at, aside, node };
   }
 
   /* My own message on its way: it waits at the end until it comes back
    * through the room, where everybody sees it in the same place. Returns its
-   * node, for one of the next two. */
-  addPending({ id, nick, text }) {
-    const node = this.#messageNode({ id, nick, text, at: Date.now() / 1000, mine: true });
+   * node, for one of the next three. */
+  addPending(message) {
+    const node = this.#messageNode({ ...message, at: Date.now() / 1000, mine: true });
     node.classList.add("pending");
     node.append(make("p", "fate", "Sending…"));
     this.#outbox.append(node);
     this.scrollToEnd();
     return node;
+  }
+
+  /* The line broke; it will be sent again. */
+  delay(node) {
+    node.querySelector(".fate").textContent = "Waiting for the connection…";
   }
 
   /* It has come back: the node gives way to the real message. */
@@ -160,8 +172,9 @@ export class Log {
     }
   }
 
-  /* A line that nobody said. `kind`: "", "strong", "strong reload". A line of
-   * a kind that follows itself replaces the one before. */
+  /* A line that nobody said. `kind`: "", "strong", or "strong" and a colour:
+   * "reload", "back", "gap", "quiet". A strong line that follows one of its kind
+   * replaces it. */
   addNotice(text, kind = "") {
     const last = this.#newest();
     if (kind && last?.className === `notice ${kind}`) {

@@ -1,11 +1,13 @@
 /* dashboard.js - the dashboard's page. SPDX-License-Identifier: MIT
  *
- * The server sends each second's figures once; what was before is known only
- * to this page, which keeps five minutes of it. A figure that the server does
- * not have is missing in the sample and shown as a dash. */
+ * The server sends the newest of each figure at once, and then every new one;
+ * what was before is known only to this page, which keeps five minutes of it. A
+ * figure that the server does not have is missing in the sample and shown as a
+ * dash. */
 
 import { ChartBoard } from "/lib/board.js";
 import { drawSparkline } from "/lib/canvas.js";
+import { Figures } from "/lib/figures.js";
 import { byteRate, bytes, count, duration, fixed, percent, rate } from "/lib/format.js";
 import { ReconnectingSocket } from "/lib/socket.js";
 import { showStatus } from "/lib/status.js";
@@ -216,10 +218,12 @@ function show(sample) {
 
 // A sample comes every second: ten seconds without one, and the line is dead.
 const socket = new ReconnectingSocket("/dashboard/ws", { silence: 10_000 });
+const figures = new Figures();
 
 socket.addEventListener("message", ({ detail }) => {
-  if (detail.type === "sample") {
-    show(detail);
+  const sample = figures.take(detail);
+  if (sample) {
+    show(sample);
   }
 });
 socket.addEventListener("state", () => {

@@ -23,7 +23,7 @@ export class RoomList {
     }
   }
 
-  /* Takes a number told to the room alone. */
+  /* Takes a number told to the people of a room. */
   setCount(name, count) {
     const always = this.#rooms.get(name)?.always ?? false;
     this.#rooms.set(name, { name, count, always, heardAt: Date.now() });

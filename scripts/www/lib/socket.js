@@ -157,6 +157,11 @@ export class ReconnectingSocket extends EventTarget {
       console.warn("not JSON, left out:", data);
       return;
     }
+    this.deliver(message);
+  }
+
+  /* Hands a message on; for those who extend this class. */
+  deliver(message) {
     this.dispatchEvent(new CustomEvent("message", { detail: message }));
   }
 

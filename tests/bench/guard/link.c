@@ -79,7 +79,10 @@ static void start(bench *b, uint16_t slot) {
                              .slots = MEMBERS,
                              .node = 1,
                              .incarnation = 1,
-                             .events = {on_publication, on_gap, on_lost, b}};
+                             .events = {.on_publication = on_publication,
+                                        .on_gap = on_gap,
+                                        .on_lost = on_lost,
+                                        .arg = b}};
     guard_check(tw__bus_create(&b->buses[slot], &config) == 0, "no bus");
 }
 
