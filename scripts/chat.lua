@@ -140,7 +140,7 @@ local function tell_people(conn, state)
     if not here then
         return refuse(conn, err.code, "Who is here is not known just now: " .. err.message)
     end
-    conn:send { type = "people", room = room, people = persons(here), count = here.count }
+    conn:send { type = "people", room = room, people = persons(here.members), count = here.count }
 end
 
 -- One function for each type that a page may send.
@@ -283,9 +283,8 @@ end
 ---@return table? you
 local function find(conn, state, to)
     local me, you
-    local here = tw.channel(state.channel):presence { limit = FOUND } or {}
-    for i = 1, #here do
-        local member = here[i]
+    local here = tw.channel(state.channel):presence { limit = FOUND }
+    for _, member in ipairs(here and here.members or {}) do
         if member.user and member.user == conn.user then
             me = member
         end

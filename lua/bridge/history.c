@@ -9,6 +9,7 @@
 #include "channel.h"
 #include "err.h"
 #include "job.h"
+#include "json.h"
 #include "names.h"
 #include "opts.h"
 #include "position.h"
@@ -85,14 +86,17 @@ static void push_entry(lua_State *L, const tw_publication *item) {
 
 static int push_history(lua_State *L, twl_job *job) {
     const kept *history = job->answer;
-    lua_createtable(L, (int)history->count, 3);
+    lua_createtable(L, 0, 4);
     twl_position_set(L, &history->position);
     lua_pushboolean(L, history->recovered);
     lua_setfield(L, -2, "recovered");
+    lua_createtable(L, (int)history->count, 0);
+    twl_json_mark_array(L);
     for (size_t i = 0; i < history->count; i++) {
         push_entry(L, &history->items[i]);
         lua_rawseti(L, -2, (int)i + 1);
     }
+    lua_setfield(L, -2, "publications");
     return 1;
 }
 

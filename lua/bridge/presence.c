@@ -117,15 +117,18 @@ static int push_presence(lua_State *L, twl_job *job) {
     if (answer->is_unknown) {
         return say_no_presence(L);
     }
-    lua_createtable(L, (int)answer->count, 2);
+    lua_createtable(L, 0, 3);
     lua_pushnumber(L, (lua_Number)answer->members);
     lua_setfield(L, -2, "count");
     lua_pushnumber(L, (lua_Number)answer->connections);
     lua_setfield(L, -2, "connections");
+    lua_createtable(L, (int)answer->count, 0);
+    twl_json_mark_array(L);
     for (size_t i = 0; i < answer->count; i++) {
         twl_member_push(L, &answer->items[i]);
         lua_rawseti(L, -2, (int)i + 1);
     }
+    lua_setfield(L, -2, "members");
     return 1;
 }
 

@@ -13,6 +13,8 @@
 #include "request.h"
 #include "route.h"
 
+enum { MAX_USER = 255 };
+
 static const twl_name accept_fields[] = {
     {"user", false},    {"info", false}, {"subprotocol", false},
     {"expires", false}, {NULL, false},
@@ -32,6 +34,10 @@ static tw_str read_user(lua_State *L, int index) {
     } else if (!lua_isnil(L, -1)) {
         twl_raise(L, "on_upgrade: user must be a string, not %s",
                   luaL_typename(L, -1));
+    }
+    if (user.data && (user.len == 0 || user.len > MAX_USER)) {
+        twl_raise(L, "on_upgrade: user has 1 to %d bytes, not %d",
+                  (int)MAX_USER, (int)user.len);
     }
     return user; /* its string stays on the stack */
 }

@@ -68,6 +68,7 @@ static bool looks_like_pem(const char *text, size_t len) {
 
 int twl_jwt_key_init_secret(twl_jwt_key *key, const void *secret, size_t len,
                             const char **why) {
+    ERR_clear_error();
     if (len < TWL_JWT_SECRET_MIN) {
         return refuse(why, "is a secret of less than 32 bytes");
     }

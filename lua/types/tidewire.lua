@@ -329,10 +329,12 @@ function tw.publish(channel, data, options) end
 ---@field binary boolean
 ---@field key string?
 
----@class tw.History: tw.Position, tw.Entry[]
+---@class tw.History: tw.Position
+---@field publications tw.Entry[]
 ---@field recovered boolean `since` is of this epoch, and nothing is missing at its end
 
----@class tw.Presence: tw.Member[]
+---@class tw.Presence
+---@field members tw.Member[]
 ---@field count integer members; 0 where the class only counts connections
 ---@field connections integer
 
@@ -669,5 +671,99 @@ function tw.utf8.sub(s, i, j) end
 ---@param fields table?
 ---@return tw.Error
 function tw.error(code, message, fields) end
+
+--------------------------------------------------------------------------------
+-- Tokens and cryptography
+--------------------------------------------------------------------------------
+
+---@class tw.KeyFile
+---@field file string a file that the configuration grants to scripts
+
+---@class tw.KeySecret
+---@field secret string|tw.KeyFile
+
+---@class tw.JwtError: tw.Error
+---@field reason "malformed"|"algorithm"|"key"|"signature"|"expired"|"early"|"issuer"|"audience"|"claim"|nil
+
+---@class tw.JwtOptions exactly one of secret, key, keys and jwks
+---@field secret (string|tw.KeyFile)? at least 32 bytes: HS256
+---@field key (string|tw.KeyFile)? a public key or certificate as PEM: RS256 or ES256
+---@field keys table<string, string|tw.KeyFile|tw.KeySecret>? by the token's kid
+---@field jwks (string|table|tw.KeyFile)? a set of keys, as JSON or as its table
+---@field algorithms ("HS256"|"RS256"|"ES256")[]? only these
+---@field iss (string|string[])? the issuer, or one of several
+---@field aud (string|string[]|false)? who we are; false takes tokens for any audience
+---@field require string[]? claims that must be there
+---@field max_age number? seconds since iat
+---@field leeway number? seconds by which clocks may differ, 5 by default
+---@field max_bytes integer? of the token, 8192 by default
+---@field now number? seconds since 1970, instead of the clock's
+
+tw.jwt = {}
+
+--- The claims of a signed token. A token of nil is refused like a bad one.
+---@param token string?
+---@param options tw.JwtOptions
+---@return table? claims
+---@return tw.JwtError? err
+function tw.jwt.verify(token, options) end
+
+---@alias tw.BytesAs "hex"|"base64"|"base64url"
+
+tw.crypto = {}
+
+--- 32 bytes, or text.
+---@param data string
+---@param options { as: tw.BytesAs? }?
+---@return string? digest
+---@return tw.Error? err
+function tw.crypto.sha256(data, options) end
+
+---@param key string
+---@param data string
+---@param options { hash: "sha256"|"sha384"|"sha512"|"sha1"|nil, as: tw.BytesAs? }?
+---@return string? mac
+---@return tw.Error? err
+function tw.crypto.hmac(key, data, options) end
+
+--- Bytes that nobody can foresee.
+---@param n integer 1 to 65536
+---@param options { as: tw.BytesAs? }?
+---@return string? bytes
+---@return tw.Error? err
+function tw.crypto.random(n, options) end
+
+--- In a time that does not tell where they differ; nil is equal to nothing.
+---@param a string?
+---@param b string?
+---@return boolean
+function tw.crypto.equal(a, b) end
+
+---@param data string
+---@return string text in lower case
+function tw.crypto.to_hex(data) end
+
+---@param text string
+---@return string? data
+---@return tw.Error? err
+function tw.crypto.from_hex(text) end
+
+---@param data string
+---@return string text
+function tw.crypto.to_base64(data) end
+
+---@param text string with its padding
+---@return string? data
+---@return tw.Error? err
+function tw.crypto.from_base64(text) end
+
+---@param data string
+---@return string text without padding
+function tw.crypto.to_base64url(data) end
+
+---@param text string with or without padding
+---@return string? data
+---@return tw.Error? err
+function tw.crypto.from_base64url(text) end
 
 return tw

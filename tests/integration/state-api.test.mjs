@@ -146,7 +146,7 @@ for (const workers of [1, 2]) {
         await one.value(`return tw.publish("${channel}", "typing", { history = false, wait = true })`);
         assert.equal((await publish(one, channel, "b")).offset, 2);
         await two.expect("a", "typing", "b");
-        assert.deepEqual(await one.value(`local t = {} for i, e in ipairs(tw.channel("${channel}"):history()) do t[i] = e.data end return t`), ["a", "b"]);
+        assert.deepEqual(await one.value(`local t = {} for i, e in ipairs(tw.channel("${channel}"):history().publications) do t[i] = e.data end return t`), ["a", "b"]);
       });
     });
 
@@ -154,7 +154,7 @@ for (const workers of [1, 2]) {
       const history = (client, channel, options = "{}") => client.value(`
         local list = assert(tw.channel("${channel}"):history(${options}))
         local result = { epoch = list.epoch, offset = list.offset, recovered = list.recovered, items = tw.json.array {} }
-        for i, e in ipairs(list) do result.items[i] = e.offset .. e.data .. (e.key or "") .. (e.binary and "!" or "") end
+        for i, e in ipairs(list.publications) do result.items[i] = e.offset .. e.data .. (e.key or "") .. (e.binary and "!" or "") end
         return result`);
 
       test("is read in either direction, in pages", async () => {
@@ -213,7 +213,7 @@ for (const workers of [1, 2]) {
         const bob = await Client.onWorker(server, far, "/?user=bob");
         await bob.value(`return conn:subscribe "${channel}"`);
         const code = `local p = tw.channel("${channel}"):presence()
-          local by = {} for _, m in ipairs(p) do by[m.user] = { info = m.info, connections = m.connections } end
+          local by = {} for _, m in ipairs(p.members) do by[m.user] = { info = m.info, connections = m.connections } end
           return { count = p.count, connections = p.connections, by = by }`;
         await until("all are there", async () => (await one.value(code)).by.bob);
         assert.deepEqual(await one.value(code), {
@@ -221,7 +221,7 @@ for (const workers of [1, 2]) {
           connections: 3,
           by: { ann: { info: { device: 2 }, connections: 2 }, bob: { connections: 1 } },
         });
-        assert.equal((await one.value(`return #tw.channel("${channel}"):presence { limit = 1 }`)), 1);
+        assert.equal((await one.value(`return #tw.channel("${channel}"):presence { limit = 1 }.members`)), 1);
       });
 
       test("counts where only that is asked for, and says where there is none", async () => {
@@ -229,7 +229,7 @@ for (const workers of [1, 2]) {
         const channel = fresh("count");
         await one.value(`return conn:subscribe "${channel}"`);
         await two.value(`return conn:subscribe "${channel}"`);
-        assert.deepEqual(await one.value(`local p = tw.channel("${channel}"):presence() return { p.connections, #p }`), [2, 0]);
+        assert.deepEqual(await one.value(`local p = tw.channel("${channel}"):presence() return { p.connections, #p.members }`), [2, 0]);
         const [, error] = await one.evaluate(`return tw.channel("${fresh("plain")}"):presence()`);
         assert.equal(error.code, "invalid");
       });
@@ -280,7 +280,7 @@ for (const workers of [1, 2]) {
         two.drop();
         const bob = await Client.onWorker(server, 0);
         await bob.value(`return tw.user("kim"):send("missed", { wait = true })`);
-        assert.deepEqual(await bob.value(`local e = tw.channel("user:kim"):history()[2] return { e.offset, e.data }`), [at.offset + 1, "missed"]);
+        assert.deepEqual(await bob.value(`local e = tw.channel("user:kim"):history().publications[2] return { e.offset, e.data }`), [at.offset + 1, "missed"]);
         await assert.rejects(bob.evaluate(`return tw.user("direct"):send("x", { wait = true })`), /wait needs a class/);
       });
 

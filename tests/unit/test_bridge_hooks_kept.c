@@ -170,7 +170,8 @@ static void history_is_a_list_with_its_position(void **state) {
         "    since = { epoch = 'e1', offset = 3 }, limit = 10,\n"
         "    reverse = true }\n"
         "  conn:send(list.epoch .. list.offset .. tostring(list.recovered) ..\n"
-        "    #list)\n"
+        "    #list.publications)\n"
+        "  list = list.publications\n"
         "  conn:send(list[1])\n"
         "  conn:send(list[2].data, { binary = list[2].binary })\n"
         "  conn:send(tostring(list[2].key))\n"
@@ -205,7 +206,7 @@ static void an_answer_outlives_the_freeze(void **state) {
     (void)state;
     tw_server *server =
         fake_start("return tw.app { on_message = function(conn)\n"
-                   "  local list = tw.channel('room'):history()\n"
+                   "  local list = tw.channel('room'):history().publications\n"
                    "  conn:send(list[1].data)\n"
                    "  tw.sleep(1)\n"
                    "  conn:send(list[1].data)\n"
@@ -313,7 +314,9 @@ static void presence_lists_members_with_their_info(void **state) {
     tw_server *server = fake_start(
         "return tw.app { on_message = function(conn)\n"
         "  local list = tw.channel('room'):presence { limit = 7 }\n"
-        "  conn:send(list.count .. ' ' .. list.connections .. ' ' .. #list)\n"
+        "  conn:send(list.count .. ' ' .. list.connections .. ' ' ..\n"
+        "    #list.members)\n"
+        "  list = list.members\n"
         "  conn:send(list[1])\n"
         "  conn:send(list[2].info .. tostring(list[2].user))\n"
         "  conn:send(list[3].info .. tostring(list[4].info) ..\n"
