@@ -63,7 +63,7 @@ describe("the language", () => {
 });
 
 describe("reserved names", () => {
-  for (const name of ["limit", "dict", "redis", "http", "jwt", "crypto", "metric", "pb", "rooms", "room"]) {
+  for (const name of ["limit", "dict", "redis", "http", "metric", "pb", "rooms", "room"]) {
     raises(`tw.${name} is not available`, `return tw.${name}`, new RegExp(`'?${name}'? is not available in this version`));
   }
   for (const [code, name] of [
