@@ -72,8 +72,8 @@ int tw__ask_member(tw__bus *bus, uint16_t member, tw__record *record,
 }
 
 int tw__ask_home(tw__bus *bus, tw__record *record, tw__reply_cb cb, void *arg) {
-    uint16_t home = tw__bus_home(record->channel, record->channel_len,
-                                 bus->config.slots);
+    uint16_t home =
+        tw__bus_home(record->channel, record->channel_len, bus->config.slots);
     return tw__ask_member(bus, home, record, cb, arg);
 }
 
@@ -144,9 +144,15 @@ void tw__ask_untell(tw__peer *peer) {
     }
 }
 
+/* One that is not known is that of a newer member. */
+static int status_of(const tw__record *reply) {
+    bool is_known = reply->status <= -TW_EIO;
+    return is_known ? -(int)reply->status : TW_EUNAVAILABLE;
+}
+
 static void answer_publisher(tw__peer *peer, const tw__record *record) {
     tw__position position = tw__record_position(record);
-    tw__wait_end(&peer->waits, record->token, -(int)record->status,
+    tw__wait_end(&peer->waits, record->token, status_of(record),
                  record->status == 0 ? &position : NULL);
 }
 
@@ -158,7 +164,7 @@ void tw__ask_on_reply(tw__peer *peer, const tw__record *record) {
         if (ASK(node)->token == record->token) {
             tw__list_remove(node);
             peer->ask_bytes -= ASK(node)->len;
-            answer(ASK(node), -(int)record->status,
+            answer(ASK(node), status_of(record),
                    record->status == 0 ? record : NULL);
             return;
         }

@@ -29,8 +29,8 @@ typedef struct tw__channel_class {
 enum tw__kept_what {
     TW__KEPT_LOG = 1,
     TW__KEPT_RETAINED = 2,
-    TW__KEPT_LATEST = 4, /* the retained one of the key, only */
-    TW__KEPT_SINCE = 8,  /* `since` is named; else from the oldest on */
+    TW__KEPT_LATEST = 4,  /* the retained one of the key, only */
+    TW__KEPT_SINCE = 8,   /* `since` is named; else from the oldest on */
     TW__KEPT_REVERSE = 16 /* newest first; `since`: those before it */
 };
 

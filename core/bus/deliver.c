@@ -68,23 +68,22 @@ static void pass_on(tw__bus *bus, tw__home_channel *channel, tw__pub *pub) {
     }
 }
 
-/* The position of a publication with that offset; all zero for one without
- * history. */
+/* The position of a publication with that offset; all zero where nothing is
+ * kept, though the first with its id may have had one. */
 static tw__position position_at(const tw__home_channel *channel,
                                 uint64_t offset) {
     tw__position position = {0};
     if (channel != NULL) {
         tw__home_position(channel, &position);
     }
-    position.offset = offset;
+    position.offset = position.epoch[0] != '\0' ? offset : 0;
     return position;
 }
 
 static tw__position sequence(tw__bus *bus, tw__pub *pub) {
     uint64_t offset = 0;
-    tw__home_channel *channel =
-        tw__home_for_pub(&bus->home, tw__pub_channel(pub), pub->channel_len,
-                         pub->id_len > 0);
+    tw__home_channel *channel = tw__home_for_pub(
+        &bus->home, tw__pub_channel(pub), pub->channel_len, pub->id_len > 0);
     int err = channel != NULL ? keep(bus, channel, pub, &offset) : 0;
     tw__position position = position_at(channel, offset);
     if (channel != NULL && tw__home_release(&bus->home, channel)) {
@@ -153,6 +152,7 @@ static void keep_and_pass(tw__peer *peer, tw__home_channel *channel,
     if (pub == NULL) {
         tw__position none = {0};
         bus->stats.publications_lost++;
+        tw__home_release(&bus->home, channel);
         reply(peer, record->token, TW_ENOMEM, &none);
         return;
     }
@@ -164,7 +164,8 @@ static void keep_and_pass(tw__peer *peer, tw__home_channel *channel,
         tw__deliver_forward(bus, channel, bytes, len);
     }
     reply(peer, record->token, 0, &position);
-    if (err == 0 && !tw__home_release(&bus->home, channel) && tw__home_is_ready(channel)) {
+    if (err == 0 && !tw__home_release(&bus->home, channel) &&
+        tw__home_is_ready(channel)) {
         bus->config.events.on_publication(bus->config.events.arg, pub);
     } else {
         tw__pub_unref(pub);
@@ -201,9 +202,8 @@ void tw__deliver_on_publish(tw__peer *peer, const tw__record *record,
         reply(peer, record->token, 0, &none);
         return;
     }
-    tw__home_channel *channel =
-        tw__home_for_pub(&bus->home, record->channel, record->channel_len,
-                         record->id_len > 0);
+    tw__home_channel *channel = tw__home_for_pub(
+        &bus->home, record->channel, record->channel_len, record->id_len > 0);
     tw__record_retype(bytes, TW__RECORD_DELIVER);
     if (channel != NULL && is_kept(channel, record)) {
         keep_and_pass(peer, channel, record, bytes, len);
@@ -211,4 +211,3 @@ void tw__deliver_on_publish(tw__peer *peer, const tw__record *record,
         pass_record(peer, channel, record, bytes, len);
     }
 }
-

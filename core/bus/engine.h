@@ -27,8 +27,8 @@
 #include "bus/locator.h"
 #include "bus/outbox.h"
 #include "bus/record.h"
-#include "net/wheel.h"
 #include "net/listener.h"
+#include "net/wheel.h"
 
 typedef struct tw__peer tw__peer;
 typedef struct tw__inlet tw__inlet;
@@ -131,7 +131,7 @@ struct tw__bus {
     tw__turn_hook turn_hook, link_hook, close_hook;
     tw__listener listener;
     bool is_closing;
-    bool has_fresh;    /* some peer is */
+    bool has_fresh; /* some peer is */
     uint64_t last_token;
     tw__map interests; /* by channel; not the dropped ones */
     tw__list own_due;  /* own interests in channels of this slot */
@@ -144,14 +144,14 @@ struct tw__bus {
     tw__list failed; /* waits whose answer will not come */
     tw__home home;
     tw__wheel_entry sweep; /* of what the home keeps */
-    tw__list own_wants; /* what the home knows of this member */
+    tw__list own_wants;    /* what the home knows of this member */
     tw__list active;
     tw__list inlets, dead_inlets;
     uint8_t *read_buffer;
-    tw__bytes scratch; /* one record, while it is forwarded */
-    tw__bytes reply;   /* the payload of an answer, while it is made */
+    tw__bytes scratch;    /* one record, while it is forwarded */
+    tw__bytes reply;      /* the payload of an answer, while it is made */
     tw__position replied; /* the position in it */
-    uint16_t members;  /* in `peers`; the own slot's is not used */
+    uint16_t members;     /* in `peers`; the own slot's is not used */
     tw__peer peers[];
 };
 
@@ -255,8 +255,8 @@ int tw__ask_member(tw__bus *bus, uint16_t member, tw__record *record,
 int tw__ask_home(tw__bus *bus, tw__record *record, tw__reply_cb cb, void *arg);
 /* Within a limit; true when some are left. Calls out. */
 bool tw__ask_answer_own(tw__bus *bus);
-int tw__ask_tell(tw__peer *peer);      /* 0 or TW_ENOMEM */
-void tw__ask_untell(tw__peer *peer);   /* all will be asked again */
+int tw__ask_tell(tw__peer *peer);    /* 0 or TW_ENOMEM */
+void tw__ask_untell(tw__peer *peer); /* all will be asked again */
 void tw__ask_on_reply(tw__peer *peer, const tw__record *record);
 void tw__ask_fail(tw__peer *peer, int status); /* calls out */
 void tw__ask_close_all(tw__bus *bus);          /* calls out */
@@ -282,7 +282,7 @@ int tw__answer_put(tw__bus *bus, const tw__record *record);
 /* The answer is needed no more: gives back the memory of a long one. */
 void tw__answer_done(tw__bus *bus);
 
-/* kept.c */
+/* kept_ask.c and kept.c */
 int tw__kept_ask(tw__bus *bus, const char *channel, size_t len,
                  const tw__kept_query *query, tw__kept_cb cb, void *arg);
 int tw__kept_answer(tw__bus *bus, const tw__record *question,
@@ -299,10 +299,10 @@ void tw__persons_settle(tw__bus *bus, tw__home_channel *channel);
  * when a grace time has gone, all is told to be new. */
 void tw__persons_doubt(tw__bus *bus, tw__home_channel *channel);
 void tw__person_record(tw__record *record, const tw__person *person);
-/* The persons in records of a type; *persons is given, and its texts borrowed
- * of `data`. Returns how many. */
-size_t tw__persons_read(const uint8_t *data, size_t len, uint8_t type,
-                        tw__person **persons);
+/* The persons in records of a type, up to what is no record; *persons is given,
+ * and its texts borrowed of `data`. 0 or TW_ENOMEM (there are none then). */
+int tw__persons_read(const uint8_t *data, size_t len, uint8_t type,
+                     tw__person **persons, size_t *count);
 int tw__persons_ask(tw__bus *bus, const char *channel, size_t len,
                     uint32_t limit, tw__persons_cb cb, void *arg);
 int tw__persons_answer(tw__bus *bus, const tw__record *question,
@@ -396,7 +396,8 @@ void tw__deliver_forward(tw__bus *bus, tw__home_channel *channel,
 /* The same for news of persons. */
 void tw__deliver_news(tw__bus *bus, tw__home_channel *channel,
                       const uint8_t *bytes, size_t len);
-void tw__deliver_suspect_news(tw__peer *peer);
+void tw__deliver_owe_confirm(tw__peer *peer, tw__home_interest *interest);
+void tw__deliver_untell(tw__peer *peer); /* the stream broke */
 
 /* Moves confirmations and gaps into the outbox while there is room. 0 or
  * TW_ENOMEM. */
@@ -420,9 +421,15 @@ void tw__want_forget(tw__peer *peer);
 extern const tw__broker_ops tw__bus_broker_ops;
 
 /* home_time.c: what a home does by itself. */
-void tw__home_time_run(tw__bus *bus); /* in each turn; calls out */
+void tw__home_time_run(tw__bus *bus);   /* in each turn; calls out */
 void tw__home_time_start(tw__bus *bus); /* when there is something to sweep */
 void tw__home_time_sweep(tw__wheel_entry *entry);
+
+/* dispatch.c: a record that came in. `bytes` are the whole record's and may be
+ * changed. 0, or TW_EINVALID or TW_ENOMEM, which both end the stream. Calls
+ * out. */
+int tw__dispatch(tw__peer *peer, const tw__record *record, uint8_t *bytes,
+                 size_t len);
 
 /* inlet.c: incoming streams. */
 

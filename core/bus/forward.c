@@ -179,13 +179,24 @@ void tw__deliver_news(tw__bus *bus, tw__home_channel *channel,
     }
 }
 
-/* The stream broke: news may have been in it. */
-void tw__deliver_suspect_news(tw__peer *peer) {
+void tw__deliver_owe_confirm(tw__peer *peer, tw__home_interest *interest) {
+    interest->owes_confirm = true;
+    tw__list_remove(&interest->owed);
+    tw__list_push(&peer->confirms, &interest->owed);
+    tw__peer_use(peer);
+}
+
+/* A confirmation, and news, may have been in it. What else was the other tells
+ * itself (tw__interest_suspect). */
+void tw__deliver_untell(tw__peer *peer) {
     for (tw__list *node = peer->wants.next; node != &peer->wants;
          node = node->next) {
         tw__home_interest *interest = IN_MEMBER(node);
         if (interest->channel->class.tells) {
             lose_news(peer, interest);
+        }
+        if (interest->channel->history != NULL) {
+            tw__deliver_owe_confirm(peer, interest);
         }
     }
 }

@@ -146,8 +146,8 @@ static uint32_t channel_bytes(const tw__home_channel *channel) {
 tw__history *tw__home_history(tw__home *home, tw__home_channel *channel,
                               bool has_id) {
     if (channel->history == NULL && (has_id || keeps(&channel->class))) {
-        channel->history = tw__history_create(
-            &home->archive, &channel->class.history, channel);
+        channel->history = tw__history_create(&home->archive,
+                                              &channel->class.history, channel);
         if (channel->history != NULL) {
             tw__history_charge(channel->history, channel_bytes(channel));
         }

@@ -29,10 +29,10 @@ typedef struct tw__home_interest {
     tw__list in_channel, in_member;
     tw__list owed; /* in one of the member's lists of what is to be told */
     tw__home_channel *channel;
-    uint64_t token; /* of the request to be confirmed */
-    uint64_t lost;  /* publications that did not fit, not told yet */
+    uint64_t token;     /* of the request to be confirmed */
+    uint64_t lost;      /* publications that did not fit, not told yet */
     bool has_lost_news; /* the same of presence */
-    uint32_t count; /* subscribers the member has */
+    uint32_t count;     /* subscribers the member has */
     uint16_t member;
     bool owes_confirm;
     bool is_ready; /* the home's own: confirmed, publications may follow */
@@ -44,8 +44,8 @@ struct tw__home_channel {
     tw__history *history;   /* NULL: nothing was ever to be kept */
     tw__presence *presence; /* NULL: nobody is in it, or it is not asked */
     tw__list news, grace, reposition; /* in the home's lists */
-    uint64_t grace_ms;      /* when the next grace time ends; 0: none */
-    uint64_t doubt_ms;      /* when that news were missed is told; 0: never */
+    uint64_t grace_ms; /* when the next grace time ends; 0: none */
+    uint64_t doubt_ms; /* when that news were missed is told; 0: never */
     tw__channel_class class;
     bool is_silenced; /* news were not told: too many persons, or a doubt */
     uint8_t name_len;
@@ -58,10 +58,10 @@ typedef struct tw__home {
     const tw__broker_events *_events; /* for class_of; it may be NULL */
     tw__archive archive;
     tw__people people;
-    tw__list news;    /* channels that have some to tell */
-    tw__list graces;  /* channels in which a grace time runs */
+    tw__list news;        /* channels that have some to tell */
+    tw__list graces;      /* channels in which a grace time runs */
     tw__list repositions; /* of another class: to be told */
-    uint64_t persons; /* in all channels */
+    uint64_t persons;     /* in all channels */
 } tw__home;
 
 void tw__home_init(tw__home *home, uint16_t slot,

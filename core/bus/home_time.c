@@ -12,8 +12,8 @@ static void reposition(tw__bus *bus) {
     tw__list_init(&now);
     tw__list_move_all(&now, &bus->home.repositions);
     while (!bus->is_closing && (node = tw__list_shift(&now)) != NULL) {
-        tw__want_reposition(
-            bus, TW__CONTAINER(node, tw__home_channel, reposition));
+        tw__want_reposition(bus,
+                            TW__CONTAINER(node, tw__home_channel, reposition));
     }
     tw__list_move_all(&bus->home.repositions, &now);
 }

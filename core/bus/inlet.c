@@ -39,59 +39,6 @@ void tw__inlet_free_dead(tw__bus *bus) {
     }
 }
 
-/* 0, TW_EINVALID or TW_ENOMEM, which both end the stream. */
-static int dispatch(tw__peer *peer, const tw__record *record, uint8_t *bytes,
-                    size_t len) {
-    switch (record->type) {
-    case TW__RECORD_PUBLISH:
-        tw__deliver_on_publish(peer, record, bytes, len);
-        return 0;
-    case TW__RECORD_DELIVER:
-        tw__interest_on_deliver(peer, record);
-        return 0;
-    case TW__RECORD_INTEREST:
-        return tw__want_on_interest(peer, record);
-    case TW__RECORD_CONFIRM:
-        tw__interest_on_confirm(peer, record);
-        return 0;
-    case TW__RECORD_COUNT:
-        tw__want_on_count(peer, record);
-        return 0;
-    case TW__RECORD_DROP:
-        tw__want_on_drop(peer, record);
-        return 0;
-    case TW__RECORD_GAP:
-        tw__interest_on_gap(peer, record);
-        return 0;
-    case TW__RECORD_COUNT_REQUEST:
-    case TW__RECORD_KEPT_REQUEST:
-    case TW__RECORD_PRESENCE_REQUEST:
-    case TW__RECORD_USER_REQUEST:
-    case TW__RECORD_CONNS_REQUEST:
-        return tw__answer_on_ask(peer, record, bytes, len);
-    case TW__RECORD_REPLY:
-        tw__ask_on_reply(peer, record);
-        return 0;
-    case TW__RECORD_PRESENCE:
-        tw__interest_on_presence(peer, record);
-        return 0;
-    case TW__RECORD_REMOVE:
-    case TW__RECORD_ENTER:
-    case TW__RECORD_LEAVE:
-    case TW__RECORD_USER_ENTER:
-    case TW__RECORD_USER_LEAVE:
-    case TW__RECORD_USER_ACT:
-    case TW__RECORD_ACT:
-        return tw__act_on_record(peer, record);
-    case TW__RECORD_HELLO:
-    case TW__RECORD_HELLO_ACK:
-        return TW_EINVALID;
-    default:
-        peer->bus->stats.link_unknown_records++;
-        return 0;
-    }
-}
-
 /* The greeting is only noted here: what follows from it may read another
  * stream, and needs the buffer that this one was read into. */
 static int note_greeting(tw__inlet *inlet, const tw__record *record) {
@@ -126,7 +73,7 @@ static int feed(tw__inlet *inlet, uint8_t *data, size_t len, size_t *taken) {
             pos += size;
             break;
         }
-        err = dispatch(inlet->peer, &record, data + pos, size);
+        err = tw__dispatch(inlet->peer, &record, data + pos, size);
         pos += size;
     }
     *taken = pos;

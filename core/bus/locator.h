@@ -88,6 +88,7 @@ typedef struct tw__locator tw__locator;
 /* All but `persons` and `user_conns` are accepted here and done later, in the
  * order in which they came, also in the order of publications: 0, TW_EINVALID
  * (an id of no member), TW_EOVERLOADED, TW_EUNAVAILABLE, TW_ECLOSED, TW_ENOMEM.
+ * What waits for a member that stays away is lost, and counted.
  */
 typedef struct tw__locator_ops {
     int (*enter)(tw__locator *locator, const char *channel, size_t len,

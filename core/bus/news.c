@@ -33,10 +33,11 @@ void tw__news_on_record(tw__bus *bus, const tw__record *record) {
         .persons = record->header.offset,
         .is_reset = (record->header.flags & TW__NEWS_RESET) != 0,
     };
-    news.joined_count =
-        tw__persons_read(record->data, record->len, TW__RECORD_ENTER, &joined);
-    news.left_count =
-        tw__persons_read(record->data, record->len, TW__RECORD_LEAVE, &left);
+    int err = tw__persons_read(record->data, record->len, TW__RECORD_ENTER,
+                               &joined, &news.joined_count);
+    err |= tw__persons_read(record->data, record->len, TW__RECORD_LEAVE, &left,
+                            &news.left_count);
+    news.is_reset |= err != 0;
     news.joined = joined;
     news.left = left;
     events->on_presence(events->arg, &news);

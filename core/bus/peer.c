@@ -71,10 +71,11 @@ void tw__peer_reset(tw__peer *peer) {
     if (peer->state == TW__PEER_OPEN && now_ms - peer->opened_ms >= LASTED_MS) {
         peer->backoff_ms = BACKOFF_MIN_MS;
     }
-    if (peer->state == TW__PEER_OPEN) {
-        tw__deliver_suspect_news(peer);
+    if (peer->streams == 0 && !tw__outbox_is_empty(&peer->outbox)) {
+        peer->streams++; /* what was for the first is lost */
     }
     tw__publish_recover(peer);
+    tw__deliver_untell(peer);
     tw__interest_untell(peer);
     tw__ask_untell(peer);
     peer->is_congested = false;

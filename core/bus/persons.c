@@ -61,8 +61,8 @@ void tw__persons_settle(tw__bus *bus, tw__home_channel *channel) {
 /* Those who are here were entered again by then. */
 void tw__persons_doubt(tw__bus *bus, tw__home_channel *channel) {
     if (channel->class.tells && channel->doubt_ms == 0) {
-        channel->doubt_ms = tw__loop_now(bus->config.loop) +
-                            bus->config.presence_grace_ms;
+        channel->doubt_ms =
+            tw__loop_now(bus->config.loop) + bus->config.presence_grace_ms;
         tw__persons_settle(bus, channel);
     }
 }
@@ -199,8 +199,8 @@ static void read_person(tw__person *person, const tw__record *record) {
         .user = record->key,
         .user_len = record->key_len,
         .info = (const char *)record->data,
-        .info_len = (uint16_t)(record->len < TW__INFO_MAX ? record->len
-                                                          : TW__INFO_MAX),
+        .info_len =
+            (uint16_t)(record->len < TW__INFO_MAX ? record->len : TW__INFO_MAX),
         .connections = (uint32_t)record->header.offset,
     };
     if (record->id_len == TW__PRESENCE_ID) {
@@ -208,43 +208,60 @@ static void read_person(tw__person *person, const tw__record *record) {
     }
 }
 
-size_t tw__persons_read(const uint8_t *data, size_t len, uint8_t type,
-                        tw__person **persons) {
-    size_t pos = 0, size, count = 0, cap = 0;
+static int add_person(tw__person **persons, size_t count,
+                      const tw__record *record) {
+    bool is_full = (count & (count - 1)) == 0; /* it doubles */
+    if (is_full) {
+        size_t cap = count > 0 ? count * 2 : 1;
+        tw__person *more = tw__realloc(*persons, cap * sizeof *more);
+        if (more == NULL) {
+            return TW_ENOMEM;
+        }
+        *persons = more;
+    }
+    read_person(&(*persons)[count], record);
+    return 0;
+}
+
+int tw__persons_read(const uint8_t *data, size_t len, uint8_t type,
+                     tw__person **persons, size_t *count) {
+    size_t pos = 0, size;
+    int err = 0;
     *persons = NULL;
-    while (pos < len) {
+    *count = 0;
+    while (err == 0 && pos < len) {
         tw__record record;
         if (tw__record_parse(data + pos, len - pos, &record, &size) != 0 ||
             size == 0) {
             break;
         }
         pos += size;
-        if (record.type != type) {
-            continue;
+        if (record.type == type) {
+            err = add_person(persons, *count, &record);
+            *count += err == 0;
         }
-        if (count == cap) {
-            cap = cap ? cap * 2 : 16;
-            tw__person *more = tw__realloc(*persons, cap * sizeof *more);
-            if (more == NULL) {
-                break;
-            }
-            *persons = more;
-        }
-        read_person(&(*persons)[count++], &record);
     }
-    return count;
+    if (err != 0) {
+        tw__free(*persons);
+        *persons = NULL;
+        *count = 0;
+    }
+    return err;
 }
 
 static void on_reply(int status, const tw__record *reply, void *arg) {
     asking asked = *(asking *)arg;
+    tw__person *items = NULL;
+    size_t count = 0;
     tw__free(arg);
+    if (status == 0) {
+        status = tw__persons_read(reply->data, reply->len, TW__RECORD_ENTER,
+                                  &items, &count);
+    }
     if (status != 0) {
         asked.cb(status, NULL, asked.arg);
         return;
     }
-    tw__person *items;
-    size_t count =
-        tw__persons_read(reply->data, reply->len, TW__RECORD_ENTER, &items);
     tw__persons persons = {reply->header.offset, reply->header.except, items,
                            count};
     asked.cb(0, &persons, asked.arg);

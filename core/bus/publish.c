@@ -35,9 +35,8 @@ static int check_room(const tw__bus *bus, const tw__peer *peer, size_t size) {
     if (peer != NULL && peer->is_unavailable) {
         return TW_EUNAVAILABLE;
     }
-    bool fits =
-        size == 0 || (size <= TW__RECORD_MAX &&
-                      level + size <= bus->config.publish_budget_bytes);
+    bool fits = size == 0 || (size <= TW__RECORD_MAX &&
+                              level + size <= bus->config.publish_budget_bytes);
     return fits ? 0 : TW_EOVERLOADED;
 }
 

@@ -152,9 +152,8 @@ void tw__record_of_pub(tw__record *record, uint8_t type, tw__pub *pub) {
 
 tw__pub *tw__record_to_pub(const tw__record *record, tw__pub_store *store) {
     const tw__pub_parts parts = {
-        record->channel,     record->key,     record->id,
-        record->channel_len, record->key_len, record->id_len,
-        record->data,        record->len};
+        record->channel, record->key,    record->id,   record->channel_len,
+        record->key_len, record->id_len, record->data, record->len};
     tw__pub *pub = tw__pub_create_of(store, &parts);
     if (pub != NULL) {
         pub->header = record->header;
@@ -166,8 +165,8 @@ tw__pub *tw__record_to_pub(const tw__record *record, tw__pub_store *store) {
 
 tw__position tw__record_position(const tw__record *record) {
     tw__position position = {.offset = record->header.offset};
-    size_t len = record->id_len < TW__EPOCH_MAX ? record->id_len
-                                                : (size_t)TW__EPOCH_MAX;
+    size_t len =
+        record->id_len < TW__EPOCH_MAX ? record->id_len : (size_t)TW__EPOCH_MAX;
     if (len > 0) {
         memcpy(position.epoch, record->id, len);
     }

@@ -1,8 +1,8 @@
 /* record.h - the records of the link: how they lie in a stream.
  *
  * A record is a header of TW__RECORD_HEADER bytes, little-endian, and behind
- * it the channel's name, the key, an id and the payload. The header is that of a
- * publication (hub/pub.h) with a length, a version, a type and a token before
+ * it the channel's name, the key, an id and the payload. The header is that of
+ * a publication (hub/pub.h) with a length, a version, a type and a token before
  * and behind:
  *
  *    0  u32 length, all of it      16  u32 origin: incarnation
@@ -54,8 +54,8 @@ enum tw__record_type {
     /* Questions, each answered by a REPLY with its token. */
     TW__RECORD_COUNT_REQUEST,    /* channel. Number: subscribers */
     TW__RECORD_KEPT_REQUEST,     /* see kept.c */
-    TW__RECORD_PRESENCE_REQUEST, /* channel; number: limit. See tell.c */
-    TW__RECORD_USER_REQUEST,     /* channel: the user. Payload: ids and slots */
+    TW__RECORD_PRESENCE_REQUEST, /* channel; number: limit. See persons.c */
+    TW__RECORD_USER_REQUEST,     /* channel: the user. Payload: ids */
     TW__RECORD_CONNS_REQUEST,    /* payload: ids. Payload: what they are */
     TW__RECORD_REPLY,
 

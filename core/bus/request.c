@@ -179,11 +179,11 @@ void tw__interest_on_deliver(tw__peer *peer, const tw__record *record) {
 }
 
 static void tell_lost_news(tw__bus *bus, const tw__record *record) {
-    const tw__record news = {.type = TW__RECORD_PRESENCE,
-                             .channel = record->channel,
-                             .channel_len = record->channel_len,
-                             .header = {.offset = record->header.except,
-                                        .flags = TW__NEWS_RESET}};
+    const tw__record news = {
+        .type = TW__RECORD_PRESENCE,
+        .channel = record->channel,
+        .channel_len = record->channel_len,
+        .header = {.offset = record->header.except, .flags = TW__NEWS_RESET}};
     tw__news_on_record(bus, &news);
 }
 

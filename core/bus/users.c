@@ -2,9 +2,8 @@
  * done to all of them.
  *
  * The REPLY to a USER_REQUEST has the ids of the user's connections behind each
- * other, each with the time since which it is there; that to a CONNS_REQUEST,
- * which has ids, what their member knows of them. Both ask for the facts of
- * some connections: who asks for a user's asks the home first, then each member
+ * other; that to a CONNS_REQUEST, which has ids, what their member knows of
+ * them. Who asks for a user's connections asks the home first, then each member
  * that has some.
  *
  * SPDX-License-Identifier: MIT */
@@ -90,12 +89,11 @@ void tw__users_on_act(tw__bus *bus, const tw__record *record) {
 
 /* ---- answering ---- */
 
-int tw__users_answer(tw__bus *bus, const tw__record *asked,
-                     tw__record *reply) {
+int tw__users_answer(tw__bus *bus, const tw__record *asked, tw__record *reply) {
     size_t count;
     const tw__people_conn *conns = tw__people_of(
         &bus->home.people, asked->channel, asked->channel_len, &count);
-    int err = 0;
+    int err = count > TW__ANSWER_MAX / ID ? TW_ELIMIT : 0;
     for (size_t i = 0; err == 0 && i < count; i++) {
         err = tw__bytes_append(&bus->reply, conns[i].id, ID);
     }
@@ -117,8 +115,7 @@ static int put_facts(tw__bus *bus, const tw__conn_facts *facts) {
     return tw__answer_put(bus, &record);
 }
 
-int tw__conns_answer(tw__bus *bus, const tw__record *asked,
-                     tw__record *reply) {
+int tw__conns_answer(tw__bus *bus, const tw__record *asked, tw__record *reply) {
     const tw__locator_events *events = &bus->config.locator_events;
     int err = 0;
     (void)reply;

@@ -8,13 +8,6 @@
 #define IN_CHANNEL(node) TW__CONTAINER(node, tw__home_interest, in_channel)
 #define IN_MEMBER(node) TW__CONTAINER(node, tw__home_interest, in_member)
 
-static void owe_confirm(tw__peer *peer, tw__home_interest *interest) {
-    interest->owes_confirm = true;
-    tw__list_remove(&interest->owed);
-    tw__list_push(&peer->confirms, &interest->owed);
-    tw__peer_use(peer);
-}
-
 /* Asking again, with another token, is how a member renews. */
 int tw__want_on_interest(tw__peer *peer, const tw__record *record) {
     tw__bus *bus = peer->bus;
@@ -35,7 +28,7 @@ int tw__want_on_interest(tw__peer *peer, const tw__record *record) {
         tw__persons_doubt(bus, interest->channel);
     }
     tw__home_history(&bus->home, interest->channel, false);
-    owe_confirm(peer, interest);
+    tw__deliver_owe_confirm(peer, interest);
     return 0;
 }
 
@@ -46,7 +39,8 @@ void tw__want_reposition(tw__bus *bus, tw__home_channel *channel) {
     tw__home_history(&bus->home, channel, false);
     for (tw__list *node = channel->members.next; node != &channel->members;
          node = node->next) {
-        owe_confirm(&bus->peers[IN_CHANNEL(node)->member], IN_CHANNEL(node));
+        tw__deliver_owe_confirm(&bus->peers[IN_CHANNEL(node)->member],
+                                IN_CHANNEL(node));
     }
     if (tw__home_is_ready(channel) && events->on_position != NULL) {
         tw__home_position(channel, &position);

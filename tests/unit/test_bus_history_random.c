@@ -509,8 +509,7 @@ static bool is_level(void) {
         tw__position now = position_of(c);
         for (int i = 0; i < MEMBERS; i++) {
             const tw__position *at = &the_model->followers[i][c].at;
-            if (strcmp(at->epoch, now.epoch) != 0 ||
-                at->offset != now.offset) {
+            if (strcmp(at->epoch, now.epoch) != 0 || at->offset != now.offset) {
                 return false;
             }
         }

@@ -57,8 +57,7 @@ static void info_goes_along_with_a_person(void **state) {
     info[TW__INFO_MAX] = '\0';
     assert_int_equal(try_enter(&w->members[0], a, 1, "ann", info, false), 0);
     UNTIL(w, is_quiet(w));
-    assert_string_equal(ask_persons(&w->members[0], a, 3),
-                        "persons 1 0: ann");
+    assert_string_equal(ask_persons(&w->members[0], a, 3), "persons 1 0: ann");
     info[TW__INFO_MAX] = 'i';
     info[TW__INFO_MAX + 1] = '\0';
     assert_int_equal(try_enter(&w->members[0], a, 2, "bob", info, false),
@@ -392,8 +391,8 @@ static void over_the_limit_the_oldest_is_closed(void **state) {
         assert_int_equal(try_user_enter(m, user, i, 2, false), 0);
     }
     UNTIL(w, is_quiet(w) && journal_of(m)[0] != '\0');
-    assert_string_equal(
-        journal_of(m), "act 1 2 too many connections of this user \n");
+    assert_string_equal(journal_of(m),
+                        "act 1 2 too many connections of this user \n");
     user_leave(m, user, 1);
     UNTIL(w, is_quiet(w));
     journal_clear(m);
@@ -517,8 +516,7 @@ static void what_cannot_be_sent_at_once_is_refused(void **state) {
     member *m = start(w, 0);
     tw__locator *locator = locator_of(m);
     for (uint16_t slot = 0; slot < 2; slot++) {
-        tw__act act = {
-            .what = TW__ACT_SEND, .data = text, .len = sizeof text};
+        tw__act act = {.what = TW__ACT_SEND, .data = text, .len = sizeof text};
         conn_id id = id_of(slot, 1);
         int err = 0;
         assert_true(locator->ops->has_room(locator, slot));
@@ -618,9 +616,9 @@ static void many_connections_of_a_user_are_told(void **state) {
         conn_id id = id_of(m->slot, i % KNOWN);
         memcpy(id.bytes + 8, &i, sizeof i);
         tw__locator *locator = locator_of(m);
-        assert_int_equal(locator->ops->user_enter(locator, "ann", 3, id.bytes,
-                                                  i, 0, false),
-                         0);
+        assert_int_equal(
+            locator->ops->user_enter(locator, "ann", 3, id.bytes, i, 0, false),
+            0);
     }
     UNTIL(w, is_quiet(w));
     ask_conns(&w->members[0], "ann");
@@ -652,6 +650,7 @@ static unsigned ended;
 
 static void end(member *m) {
     tw__bus *bus = m->bus;
+    assert_non_null(bus); /* nothing is told behind the end */
     m->bus = NULL;
     m->broker = NULL;
     ended++;
@@ -763,11 +762,10 @@ static void any_answer_may_end_the_engine(void **state) {
             tw__locator *locator = locator_of(m);
             ended = 0;
             for (int i = 0; i < 3; i++) {
-                int err = is_user
-                              ? locator->ops->user_conns(
-                                    locator, a, strlen(a), end_on_conns, m)
-                              : locator->ops->persons(locator, a, strlen(a), 5,
-                                                      end_on_persons, m);
+                int err = is_user ? locator->ops->user_conns(
+                                        locator, a, strlen(a), end_on_conns, m)
+                                  : locator->ops->persons(locator, a, strlen(a),
+                                                          5, end_on_persons, m);
                 assert_int_equal(err, 0);
             }
             UNTIL(w, ended == 3);

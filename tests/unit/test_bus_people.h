@@ -63,7 +63,8 @@ static inline size_t add_person(char *text, size_t size, const char *sign,
                             person->user);
 }
 
-static inline void people_on_presence(void *arg, const tw__presence_news *news) {
+static inline void people_on_presence(void *arg,
+                                      const tw__presence_news *news) {
     member *m = arg;
     char text[500] = "";
     size_t len = 0;
@@ -132,9 +133,8 @@ static inline void renew(member *m, const char *channel, int number,
 static inline void leave(member *m, const char *channel, int number) {
     tw__locator *locator = locator_of(m);
     conn_id id = id_of(m->slot, number);
-    assert_int_equal(locator->ops->leave(locator, channel, strlen(channel),
-                                         id.bytes),
-                     0);
+    assert_int_equal(
+        locator->ops->leave(locator, channel, strlen(channel), id.bytes), 0);
 }
 
 static inline void people_on_persons(int status, const tw__persons *persons,
@@ -149,8 +149,8 @@ static inline void people_on_persons(int status, const tw__persons *persons,
         return;
     }
     for (size_t i = 0; i < persons->count && len < 400; i++) {
-        len += add_person(text + len, sizeof text - len, "",
-                          &persons->items[i]);
+        len +=
+            add_person(text + len, sizeof text - len, "", &persons->items[i]);
     }
     journal_add(m, "persons %llu %llu:%s", (unsigned long long)persons->persons,
                 (unsigned long long)persons->connections, text);
@@ -208,17 +208,21 @@ static inline void user_leave(member *m, const char *user, int number) {
 
 static inline int try_user_send(member *m, const char *user, const char *text) {
     tw__locator *locator = locator_of(m);
-    const tw__act act = {
-        .what = TW__ACT_SEND, .text = "t", .text_len = 1, .data = text,
-        .len = strlen(text)};
+    const tw__act act = {.what = TW__ACT_SEND,
+                         .text = "t",
+                         .text_len = 1,
+                         .data = text,
+                         .len = strlen(text)};
     return locator->ops->user_act(locator, user, strlen(user), &act);
 }
 
 static inline int try_send(member *m, conn_id id, const char *text) {
     tw__locator *locator = locator_of(m);
-    const tw__act act = {
-        .what = TW__ACT_SEND, .text = "t", .text_len = 1, .data = text,
-        .len = strlen(text)};
+    const tw__act act = {.what = TW__ACT_SEND,
+                         .text = "t",
+                         .text_len = 1,
+                         .data = text,
+                         .len = strlen(text)};
     return locator->ops->act(locator, id.bytes, &act);
 }
 
@@ -236,7 +240,8 @@ static inline void people_on_conns(int status, const tw__conn_facts *conns,
     for (size_t i = 0; i < count && len < 400; i++) {
         len += (size_t)snprintf(text + len, sizeof text - len, " %u.%d",
                                 conns[i].slot, number_of(conns[i].id));
-        assert_int_equal(conns[i].opened_ms, OPENED_MS + number_of(conns[i].id));
+        assert_int_equal(conns[i].opened_ms,
+                         OPENED_MS + number_of(conns[i].id));
     }
     journal_add(m, "conns:%s", text);
 }

@@ -110,7 +110,18 @@ static inline uint64_t publish_wait(member *m, tw__pub *pub) {
     return m->position.offset;
 }
 
+static const char *const letters[] = {"a", "b", "c", "d", "e", "f", "g"};
+
+/* Publishes the first letters, by the home. */
+static inline void publish_letters(member *m, const char *name, int count) {
+    for (int i = 0; i < count; i++) {
+        publish_wait(m, make_pub(name, NULL, NULL, letters[i]));
+    }
+}
+
 /* ---- what is kept ---- */
+
+enum { LOG = TW__KEPT_LOG, SINCE = TW__KEPT_SINCE };
 
 /* One answer, as text: "1:a 2:b" of the log, "2=k:b" of the retained. */
 typedef struct kept_text {

@@ -298,13 +298,13 @@ static inline int try_start(world *w, uint16_t slot) {
     config.incarnation = ++m->incarnation;
     config.listen_fd =
         m->listen_fd < 0 ? -1 : fcntl(m->listen_fd, F_DUPFD_CLOEXEC, 0);
-    config.events = (tw__broker_events){.on_publication = world_on_publication,
-                                        .on_gap = world_on_gap,
-                                        .on_lost = world_on_lost,
-                                        .on_position =
-                                            w->config.events.on_position,
-                                        .class_of = w->config.events.class_of,
-                                        .arg = m};
+    config.events =
+        (tw__broker_events){.on_publication = world_on_publication,
+                            .on_gap = world_on_gap,
+                            .on_lost = world_on_lost,
+                            .on_position = w->config.events.on_position,
+                            .class_of = w->config.events.class_of,
+                            .arg = m};
     config.locator_events.arg = m;
     int err = tw__bus_create(&m->bus, &config);
     m->broker = err == 0 ? tw__bus_broker(m->bus) : NULL;
