@@ -86,8 +86,8 @@ void tw__server_on_publication(void *arg, tw__pub *pub) {
     }
 }
 
-static tw__channel_interest *find_interest(tw_server *server,
-                                           const char *name, size_t len) {
+static tw__channel_interest *find_interest(tw_server *server, const char *name,
+                                           size_t len) {
     tw__channel *channel = tw__hub_find(&server->hub, name, len);
     return channel != NULL ? channel->user : NULL;
 }

@@ -66,8 +66,8 @@ static void on_kept(int status, const tw__kept *kept, void *arg) {
         asked.cb(status, NULL, asked.arg);
         return;
     }
-    tw_publication *items = tw__calloc(
-        kept->log_count + kept->retained_count + 1, sizeof *items);
+    tw_publication *items =
+        tw__calloc(kept->log_count + kept->retained_count + 1, sizeof *items);
     if (items == NULL) {
         asked.cb(TW_ENOMEM, NULL, asked.arg);
         return;
@@ -127,9 +127,8 @@ int tw_channel_latest(tw_server *server, tw_str channel, tw_str key,
                       tw_history_cb cb, void *arg) {
     const asking asked = {
         .server = server, .cb = cb, .arg = arg, .is_latest = true};
-    const tw__kept_query query = {.what = TW__KEPT_LATEST,
-                                  .key = key.data,
-                                  .key_len = key.len};
+    const tw__kept_query query = {
+        .what = TW__KEPT_LATEST, .key = key.data, .key_len = key.len};
     return key.len > TW__KEY_MAX ? TW_EINVALID : ask(channel, &query, &asked);
 }
 

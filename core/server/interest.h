@@ -8,6 +8,7 @@
 #include "bus/broker.h"
 #include "hub/hub.h"
 #include "net/wheel.h"
+#include "server/conn.h"
 #include "server/waiter.h"
 #include "tidewire/tidewire.h"
 
@@ -15,7 +16,7 @@ typedef struct tw__channel_interest {
     tw_server *server;
     tw__channel *channel; /* NULL: dropped before it was confirmed */
     uint32_t users;       /* subscriptions, joined or under way */
-    bool is_answered; /* the broker's callback came */
+    bool is_answered;     /* the broker's callback came */
     bool is_confirmed;
     bool is_asking;        /* whether the home has counted the waiters */
     tw__list waiters;      /* for the confirmation, or for that answer */
@@ -24,23 +25,23 @@ typedef struct tw__channel_interest {
                               here; without an epoch: it keeps nothing */
 
     /* recover.c: subscribers that need what is kept. */
-    tw__list recovering; /* waiters */
-    tw__list asked;      /* those of them whom the next answer is for */
-    bool is_recovering;  /* it is on its way */
+    tw__list recovering;    /* waiters */
+    tw__list asked;         /* those of them whom the next answer is for */
+    bool is_recovering;     /* it is on its way */
     bool is_recovery_stale; /* ... and about an epoch that is over */
 
     /* position.c: a hole in the publications. */
-    tw__list held;       /* publications behind it: tw__pub.node */
+    tw__list held; /* publications behind it: tw__pub.node */
     size_t held_bytes;
-    bool is_filling;     /* what is missing was asked for */
-    bool is_fill_stale;  /* ... in an epoch that is over */
-    bool is_doubtful;    /* some may be missing behind what is held */
-    bool is_pausing;     /* until the channel is walked: too much is in it */
-    bool is_lapsing;     /* until then, and subscribers are to be told */
-    uint64_t known;      /* up to here the home has told what there is */
-    tw__position lapsed; /* ... that they have what was up to here */
-    tw__list lapsing;    /* in the server's list */
-    unsigned callbacks;  /* that still come: it is freed with the last */
+    bool is_filling;       /* what is missing was asked for */
+    bool is_fill_stale;    /* ... in an epoch that is over */
+    bool is_doubtful;      /* some may be missing behind what is held */
+    bool is_pausing;       /* until the channel is walked: too much is in it */
+    bool is_lapsing;       /* until then, and subscribers are to be told */
+    uint64_t known;        /* up to here the home has told what there is */
+    tw__position lapsed;   /* ... that they have what was up to here */
+    tw__list lapsing;      /* in the server's list */
+    unsigned callbacks;    /* that still come: it is freed with the last */
     tw__wheel_entry batch; /* when a gathered batch is due */
 
     tw__list subscriptions; /* of the host, see subscription.c */
@@ -81,7 +82,7 @@ void tw__recover_join(tw__channel_interest *interest, tw__waiter *waiter);
 bool tw__recover_is_due(const tw__channel_interest *interest,
                         const tw__waiter *waiter);
 void tw__recover_run(tw__channel_interest *interest);
-/* Sends a subscriber that has joined what it missed. */
+/* replay.c: sends a subscriber that has joined what it missed. */
 void tw__recover_replay(tw__waiter *waiter, const tw__channel *channel);
 void tw__recovery_unref(tw__recovery *recovery); /* NULL is allowed */
 
@@ -125,7 +126,23 @@ void tw__conn_lapses_drained(tw_conn *conn);
 /* Calls the next hook; its result. */
 int tw__conn_run_lapse(tw_conn *conn);
 
-/* subscribe.c: the waiter's subscription joins its channel where that stands
+/* The number of who waits for it, 0: nobody. */
+static inline uint32_t tw__sub_waiter(const tw__sub *sub) {
+    return sub->mark & ~TW__SUB_FLAGS;
+}
+
+static inline void tw__sub_forget_waiter(tw__sub *sub) {
+    sub->mark &= TW__SUB_FLAGS;
+}
+
+static inline bool tw__sub_is_confirmed(const tw__sub *sub) {
+    return (sub->mark & TW__SUB_CONFIRMED) != 0;
+}
+
+/* subscribe.c: ends it, and takes it out of the connection. */
+void tw__conn_end_sub(tw_conn *conn, tw__sub *sub);
+
+/* waiting.c: the waiter's subscription joins its channel where that stands
  * now, unless it has. 0 or TW_ENOMEM. */
 int tw__waiter_join(tw__waiter *waiter);
 

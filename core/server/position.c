@@ -164,9 +164,8 @@ static void give_up(tw__channel_interest *interest) {
     while (node != &interest->held && PUB(node)->header.offset == 0) {
         node = node->next;
     }
-    give_up_to(interest, node != &interest->held
-                             ? PUB(node)->header.offset - 1
-                             : interest->position.offset);
+    give_up_to(interest, node != &interest->held ? PUB(node)->header.offset - 1
+                                                 : interest->position.offset);
 }
 
 static void on_missing(int status, const tw__kept *kept, void *arg);
@@ -176,11 +175,10 @@ static void fill(tw__channel_interest *interest) {
     tw__broker *broker = server->broker;
     const tw__channel *channel = interest->channel;
     bool has_log = channel->class.history > 0;
-    tw__kept_query query = {.what = TW__KEPT_SINCE | (has_log
-                                                          ? TW__KEPT_LOG
-                                                          : TW__KEPT_RETAINED),
-                            .limit_bytes = server->config.recover_limit_bytes,
-                            .since = interest->position};
+    tw__kept_query query = {
+        .what = TW__KEPT_SINCE | (has_log ? TW__KEPT_LOG : TW__KEPT_RETAINED),
+        .limit_bytes = server->config.recover_limit_bytes,
+        .since = interest->position};
     tw__count(server, TW_COUNTER_HOLES, 1);
     interest->is_doubtful = false;
     if (broker->ops->kept(broker, channel->name, channel->name_len, &query,

@@ -1,8 +1,7 @@
 /* subscribe.c - subscriptions of connections.
  *
  * A subscriber joins when the channel's home has confirmed the interest and has
- * counted the subscriber (interest.c). Callbacks start at the end of a turn,
- * never inside of a call from a hook.
+ * counted the subscriber (interest.c), and is told of it then (waiting.c).
  *
  * SPDX-License-Identifier: MIT */
 #include <string.h>
@@ -15,18 +14,6 @@
 #include "server/waiter.h"
 
 /* ---- the connection's list ---- */
-
-static uint32_t waiter_number(const tw__sub *sub) {
-    return sub->mark & ~TW__SUB_FLAGS;
-}
-
-static void forget_waiter(tw__sub *sub) {
-    sub->mark &= TW__SUB_FLAGS;
-}
-
-static bool is_confirmed(const tw__sub *sub) {
-    return (sub->mark & TW__SUB_CONFIRMED) != 0;
-}
 
 static tw__sub *find(const tw_conn *conn, tw_str name) {
     tw__sub *subs = tw__conn_subs(conn);
@@ -93,111 +80,21 @@ static void leave(tw_conn *conn, tw__sub *sub) {
         uint64_t owed = tw__channel_leave(sub);
         tw__count_fate(server, channel->class.row, TW__CLOSED, owed);
     }
-    if (waiter_number(sub) != 0) {
+    if (tw__sub_waiter(sub) != 0) {
         tw__channel_interest_answer(
-            server, tw__waiters_at(&server->all_waiters, waiter_number(sub)),
+            server, tw__waiters_at(&server->all_waiters, tw__sub_waiter(sub)),
             TW_ECLOSED);
-        forget_waiter(sub);
+        tw__sub_forget_waiter(sub);
     }
     tw__channel_interest_release(channel);
 }
 
-/* ---- joining ---- */
-
-static int join(tw_conn *conn, tw__sub *sub) {
-    int err = tw__channel_join(sub, -1, tw__conn_codec(conn)->number);
-    if (err == 0) {
-        sub->mark |= TW__SUB_CONFIRMED;
-        tw__conn_refresh_fast(conn);
-        tw__presence_joined(conn, sub);
-    }
-    return err;
+void tw__conn_end_sub(tw_conn *conn, tw__sub *sub) {
+    leave(conn, sub);
+    remove_sub(conn, sub);
 }
 
-static tw__sub *sub_of(const tw__waiter *waiter) {
-    const tw_conn *conn = waiter->conn;
-    tw__sub *subs = tw__conn_subs(conn);
-    for (uint16_t i = 0; i < conn->sub_count; i++) {
-        if (waiter_number(&subs[i]) == waiter->number) {
-            return &subs[i];
-        }
-    }
-    return NULL;
-}
-
-int tw__waiter_join(tw__waiter *waiter) {
-    tw__sub *sub = sub_of(waiter);
-    if (sub == NULL || is_confirmed(sub)) {
-        return 0;
-    }
-    const tw__channel_interest *interest = sub->channel->user;
-    tw_position *position = &waiter->result.position;
-    position->offset = interest->position.offset;
-    memcpy(position->epoch, interest->position.epoch, sizeof position->epoch);
-    return join(waiter->conn, sub);
-}
-
-static void count_recovery(const tw__waiter *waiter) {
-    tw_server *server = waiter->conn->server;
-    if (waiter->has_since) {
-        tw__count(server, TW_COUNTER_RECOVERIES, 1);
-        tw__count(server,
-                  waiter->result.recovered ? TW_COUNTER_RECOVERED
-                                           : TW_COUNTER_RECOVER_FAILED,
-                  1);
-    }
-}
-
-static void call_back(tw__waiter *waiter, int status) {
-    if (waiter->cb != NULL) {
-        waiter->cb(waiter->conn, status, status == 0 ? &waiter->result : NULL,
-                   waiter->arg);
-    }
-}
-
-/* What the callback sends leaves before what was missed. It may also end the
- * subscription, and begin another. */
-static void call_and_replay(tw__waiter *waiter, tw__channel *channel) {
-    channel->refs++;
-    call_back(waiter, 0);
-    const tw__sub *sub = tw__conn_find_sub(waiter->conn, channel);
-    if (sub != NULL && sub->index != TW__NOT_JOINED) {
-        tw__recover_replay(waiter, channel);
-    }
-    tw__channel_close(channel);
-}
-
-static void finish(tw__waiter *waiter) {
-    tw_conn *conn = waiter->conn;
-    tw__sub *sub = sub_of(waiter);
-    int status = waiter->status == 0 ? tw__waiter_join(waiter) : waiter->status;
-    if (sub != NULL) {
-        forget_waiter(sub);
-    }
-    if (sub != NULL && status != 0) {
-        leave(conn, sub);
-        remove_sub(conn, sub);
-    }
-    if (sub != NULL && status == 0) {
-        count_recovery(waiter);
-        call_and_replay(waiter, sub->channel);
-    } else {
-        call_back(waiter, status);
-    }
-    tw__recovery_unref(waiter->recovery);
-    tw__waiters_remove(&conn->server->all_waiters, waiter);
-}
-
-/* A connection with a waiter is not freed: its death answers the waiter, and
- * waiters run before the dead are swept. */
-void tw__server_run_waiters(tw_server *server) {
-    tw__list todo, *node;
-    tw__list_init(&todo);
-    tw__list_move_all(&todo, &server->waiters);
-    while ((node = tw__list_shift(&todo)) != NULL) {
-        finish(TW__CONTAINER(node, tw__waiter, node));
-    }
-}
+/* ---- subscribing ---- */
 
 static void add_sub(tw_conn *conn, tw__channel *channel, tw__waiter *waiter) {
     tw__channel_interest *interest = channel->user;
@@ -312,11 +209,10 @@ int tw__conn_unsubscribe(tw_conn *conn, tw_str name,
         return TW_ENOT_FOUND;
     }
     drop_queued(conn, sub->channel);
-    if (is_confirmed(sub)) {
+    if (tw__sub_is_confirmed(sub)) {
         tw__conn_note_unsubscribed(conn, sub->channel, why);
     }
-    leave(conn, sub);
-    remove_sub(conn, sub);
+    tw__conn_end_sub(conn, sub);
     return 0;
 }
 
@@ -326,13 +222,13 @@ int tw_conn_unsubscribe(tw_conn *conn, tw_str name) {
 
 bool tw_conn_is_subscribed(const tw_conn *conn, tw_str channel) {
     const tw__sub *sub = find(conn, channel);
-    return sub != NULL && is_confirmed(sub);
+    return sub != NULL && tw__sub_is_confirmed(sub);
 }
 
 bool tw_conn_channel(const tw_conn *conn, size_t i, tw_str *channel) {
     for (uint16_t at = 0; at < conn->sub_count; at++) {
         const tw__sub *sub = &tw__conn_subs(conn)[at];
-        if (is_confirmed(sub) && i-- == 0) {
+        if (tw__sub_is_confirmed(sub) && i-- == 0) {
             *channel = (tw_str){sub->channel->name, sub->channel->name_len};
             return true;
         }

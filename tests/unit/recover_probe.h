@@ -127,9 +127,9 @@ static inline void publish_numbers(world *w, const char *channel, int first,
 static inline void publish_keyed(world *w, const char *channel, const char *key,
                                  const char *text) {
     tw_publish_options options = {.key = str_of(key)};
-    assert_int_equal(tw_publish(w->server, str_of(channel), text, strlen(text),
-                                &options),
-                     0);
+    assert_int_equal(
+        tw_publish(w->server, str_of(channel), text, strlen(text), &options),
+        0);
     world_rest(w);
 }
 

@@ -29,8 +29,7 @@ static void on_history(int status, const tw_history *history, void *arg) {
     for (size_t i = 0; i < history->count; i++) {
         const tw_publication *item = &history->items[i];
         assert_string_equal(item->channel.data, "room");
-        at += sprintf(at, "%llu%s%.*s:%.*s ",
-                      (unsigned long long)item->offset,
+        at += sprintf(at, "%llu%s%.*s:%.*s ", (unsigned long long)item->offset,
                       item->key.len > 0 ? "/" : "", (int)item->key.len,
                       item->key.len > 0 ? item->key.data : "", (int)item->len,
                       (const char *)item->data);
@@ -132,18 +131,18 @@ static void questions_are_checked(void **state) {
     assert_int_equal(tw_channel_history(w.server, str_of("room"), &options,
                                         on_history, NULL),
                      TW_EINVALID);
-    assert_int_equal(tw_channel_history(w.server, str_of(""), NULL, on_history,
-                                        NULL),
-                     TW_EINVALID);
+    assert_int_equal(
+        tw_channel_history(w.server, str_of(""), NULL, on_history, NULL),
+        TW_EINVALID);
     assert_int_equal(
         tw_channel_history(w.server, longer, NULL, on_history, NULL),
         TW_EINVALID);
-    assert_int_equal(tw_channel_latest(w.server, str_of("room"), longer,
-                                       on_history, NULL),
-                     TW_EINVALID);
-    assert_int_equal(tw_channel_latest(w.server, longer, str_of("a"),
-                                       on_history, NULL),
-                     TW_EINVALID);
+    assert_int_equal(
+        tw_channel_latest(w.server, str_of("room"), longer, on_history, NULL),
+        TW_EINVALID);
+    assert_int_equal(
+        tw_channel_latest(w.server, longer, str_of("a"), on_history, NULL),
+        TW_EINVALID);
     assert_int_equal(tw_channel_remove(w.server, str_of(""), str_of("a")),
                      TW_EINVALID);
     assert_int_equal(tw_channel_remove(w.server, longer, str_of("a")),
@@ -243,8 +242,7 @@ static void a_publisher_hears_where_it_stands(void **state) {
     world_close(&w);
 }
 
-static void what_is_published_twice_with_an_id_is_published_once(
-    void **state) {
+static void what_is_published_twice_with_an_id_is_published_once(void **state) {
     world w;
     (void)state;
     recover_open(&w, &kept);
@@ -275,9 +273,9 @@ static void what_is_wrong_is_not_waited_for(void **state) {
     assert_int_equal(tw_publish_wait(w.server, str_of("room"), "x", 1, &options,
                                      on_published, NULL),
                      TW_EINVALID);
-    assert_int_equal(tw_publish_wait(w.server, str_of(""), "x", 1, NULL,
-                                     on_published, NULL),
-                     TW_EINVALID);
+    assert_int_equal(
+        tw_publish_wait(w.server, str_of(""), "x", 1, NULL, on_published, NULL),
+        TW_EINVALID);
     assert_int_equal(tw_publish_wait(w.server, str_of("room"), "\xff", 1, NULL,
                                      on_published, NULL),
                      TW_EINVALID);

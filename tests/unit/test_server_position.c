@@ -460,6 +460,32 @@ static void an_engine_that_ends_is_told(void **state) {
     far_close(&w);
 }
 
+static void
+who_joined_and_was_not_told_before_a_freeze_joins_anew(void **state) {
+    world w;
+    told t;
+    (void)state;
+    far_open(&w, &kept, 1);
+    recover_ask(&w, 1, "far", NULL, &t);
+    world_rest(&w);
+    far_confirms("E", 5); /* it joins */
+    far_delivers(6);
+    tw_server_freeze(w.server);
+    far_delivers(7);
+    world_rest(&w);
+    far_delivers(8);
+    world_rest(&w);
+    assert_int_equal(t.calls, 0);
+    assert_false(tw_conn_is_subscribed(w.conns[1], str_of("far")));
+    tw_server_thaw(w.server);
+    world_rest(&w);
+    assert_told(&t.result, 8, false, 0);
+    far_delivers(9);
+    expect_text(&w, w.clients[0], "n9");
+    expect_nothing(&w, w.clients[0]);
+    far_close(&w);
+}
+
 /* ---- answers that nobody waits for ---- */
 
 static void late_answers_find_nobody(void **state) {
@@ -542,7 +568,7 @@ static void what_is_too_much_at_once_is_walked_first(void **state) {
     for (int i = 6; i < 12; i++) {
         int opcode = 0;
         const uint8_t *payload = NULL;
-        size_t len;
+        size_t len = 0;
         char text[8];
         world_until(&w, client_has_frame(w.clients[0]));
         size_t size = client_peek(w.clients[0], &opcode, &payload, &len);
@@ -618,6 +644,8 @@ int main(void) {
         cmocka_unit_test(an_epoch_that_ends_meanwhile_is_told_in_the_answer),
         cmocka_unit_test(a_question_that_fails_holds_nobody_up),
         cmocka_unit_test(an_engine_that_ends_is_told),
+        cmocka_unit_test(
+            who_joined_and_was_not_told_before_a_freeze_joins_anew),
         cmocka_unit_test(late_answers_find_nobody),
         cmocka_unit_test(what_is_too_much_to_hold_is_asked_for),
         cmocka_unit_test(what_is_too_much_at_once_is_walked_first),

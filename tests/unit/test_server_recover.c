@@ -249,9 +249,8 @@ static void over_the_limit_the_newest_are_sent(void **state) {
     tw_position at = visit(&w, c);
     memset(block, 'x', sizeof block);
     for (int i = 0; i < 5; i++) {
-        assert_int_equal(tw_publish(w.server, str_of("room"), block,
-                                    sizeof block, NULL),
-                         0);
+        assert_int_equal(
+            tw_publish(w.server, str_of("room"), block, sizeof block, NULL), 0);
     }
     world_rest(&w);
     tw_subscribe_options since = since_of(&at);
@@ -264,8 +263,8 @@ static void over_the_limit_the_newest_are_sent(void **state) {
     world_close(&w);
 }
 
-static void one_that_is_over_the_limit_by_itself_is_not_passed_over(
-    void **state) {
+static void
+one_that_is_over_the_limit_by_itself_is_not_passed_over(void **state) {
     world w;
     char block[5000];
     (void)state;
@@ -305,9 +304,8 @@ static void what_the_callback_sends_comes_first(void **state) {
     tw_position at = visit(&w, c);
     publish_numbers(&w, "room", 4, 4);
     tw_subscribe_options since = since_of(&at);
-    assert_int_equal(tw_conn_subscribe(w.conns[1], str_of("room"), &since,
-                                       greet, &w),
-                     0);
+    assert_int_equal(
+        tw_conn_subscribe(w.conns[1], str_of("room"), &since, greet, &w), 0);
     world_publish(&w, "room", "n5"); /* under way with the question */
     world_until(&w, w.answered == 1);
     expect_text(&w, c, "hello");
@@ -342,6 +340,80 @@ static void what_is_published_meanwhile_comes_once(void **state) {
     }
     expect_nothing(&w, c);
     expect_numbers(&w, other, 4, (int)at.offset);
+    world_close(&w);
+}
+
+/* ---- frozen ---- */
+
+/* No callback can be heard then, and nothing may come before it. */
+static void while_frozen_nothing_begins(void **state) {
+    static const tw_class_config classes[] = {
+        {.pattern = "room", .history = 10}, {.pattern = "bare"}};
+    world w;
+    told t, u;
+    (void)state;
+    recover_init(&w);
+    world_start(&w);
+    recover_classes(&w, classes, 2);
+    client *c = client_open(&w), *d = client_open(&w), *e = client_open(&w);
+    tw_position at = visit(&w, c);
+    recover_subscribe(&w, 3, "room", NULL);
+    recover_subscribe(&w, 3, "bare", NULL);
+    publish_numbers(&w, "room", 4, 5);
+    expect_numbers(&w, e, 4, 5);
+    tw_subscribe_options since = since_of(&at);
+    recover_ask(&w, 1, "room", &since, &t);
+    recover_ask(&w, 2, "bare", NULL, &u);
+    tw_server_freeze(w.server);
+    for (int i = 6; i <= 8; i++) {
+        publish_numbers(&w, "room", i, i);
+        publish_numbers(&w, "bare", i, i);
+        expect_numbers(&w, e, i, i);
+        expect_numbers(&w, e, i, i);
+    }
+    assert_int_equal(t.calls + u.calls, 0);
+    expect_nothing(&w, c);
+    expect_nothing(&w, d);
+    tw_server_thaw(w.server);
+    world_rest(&w);
+    assert_int_equal(t.calls, 1);
+    assert_told(&t.result, 8, true, 5);
+    assert_int_equal(u.calls, 1);
+    expect_numbers(&w, c, 4, 8);
+    publish_numbers(&w, "room", 9, 9);
+    publish_numbers(&w, "bare", 9, 9);
+    expect_numbers(&w, c, 9, 9);
+    expect_numbers(&w, d, 9, 9);
+    expect_nothing(&w, c);
+    expect_nothing(&w, d);
+    world_close(&w);
+}
+
+static void who_ends_while_frozen_is_told_at_once(void **state) {
+    world w;
+    told t, u;
+    (void)state;
+    recover_open(&w, &log_of_ten);
+    client *c = client_open(&w);
+    client_open(&w);
+    client_open(&w);
+    tw_position at = visit(&w, c);
+    recover_subscribe(&w, 3, "room", NULL);
+    publish_numbers(&w, "room", 4, 5);
+    tw_subscribe_options since = since_of(&at);
+    recover_ask(&w, 1, "room", &since, &t);
+    recover_ask(&w, 2, "room", NULL, &u);
+    tw_server_freeze(w.server);
+    world_rest(&w);
+    assert_int_equal(tw_conn_unsubscribe(w.conns[1], str_of("room")), 0);
+    tw_conn_close(w.conns[2], 4000, str_of(""));
+    world_rest(&w);
+    assert_int_equal(t.calls, 1);
+    assert_int_equal(t.status, TW_ECLOSED);
+    assert_int_equal(u.status, TW_ECLOSED);
+    tw_server_thaw(w.server);
+    world_rest(&w);
+    assert_int_equal(t.calls + u.calls, 2);
     world_close(&w);
 }
 
@@ -394,13 +466,13 @@ static void again(tw_conn *conn, int status, const tw_subscribed *result,
     assert_int_equal(status, 0);
     since.since.offset = 4;
     assert_int_equal(tw_conn_unsubscribe(conn, str_of("room")), 0);
-    assert_int_equal(tw_conn_subscribe(conn, str_of("room"), &since,
-                                       world_on_subscribed, w),
-                     0);
+    assert_int_equal(
+        tw_conn_subscribe(conn, str_of("room"), &since, world_on_subscribed, w),
+        0);
 }
 
-static void who_begins_anew_in_the_callback_gets_what_that_asked_for(
-    void **state) {
+static void
+who_begins_anew_in_the_callback_gets_what_that_asked_for(void **state) {
     world w;
     (void)state;
     recover_open(&w, &log_of_ten);
@@ -541,9 +613,8 @@ static void a_shorter_history_forgets_and_tells(void **state) {
 
 static void publish_with(world *w, const char *text,
                          const tw_publish_options *options) {
-    assert_int_equal(tw_publish(w->server, str_of("room"), text, strlen(text),
-                                options),
-                     0);
+    assert_int_equal(
+        tw_publish(w->server, str_of("room"), text, strlen(text), options), 0);
     world_rest(w);
 }
 
@@ -661,6 +732,8 @@ int main(void) {
             one_that_is_over_the_limit_by_itself_is_not_passed_over),
         cmocka_unit_test(what_the_callback_sends_comes_first),
         cmocka_unit_test(what_is_published_meanwhile_comes_once),
+        cmocka_unit_test(while_frozen_nothing_begins),
+        cmocka_unit_test(who_ends_while_frozen_is_told_at_once),
         cmocka_unit_test(who_leaves_in_the_callback_is_sent_nothing),
         cmocka_unit_test(
             who_begins_anew_in_the_callback_gets_what_that_asked_for),

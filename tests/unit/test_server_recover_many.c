@@ -75,10 +75,10 @@ static void hear(world *w, const char *end) {
     size_t len = strlen(end);
     for (int i = 0; i < crowd_count; i++) {
         one *member = &crowd[i];
-        world_until(w, (read_one(member), member->len >= len &&
-                                              memcmp(member->in + member->len -
-                                                         len,
-                                                     end, len) == 0));
+        world_until(
+            w, (read_one(member),
+                member->len >= len &&
+                    memcmp(member->in + member->len - len, end, len) == 0));
     }
 }
 
@@ -140,14 +140,17 @@ static void those_who_come_back_at_once_are_asked_for_together(void **state) {
     world_publish(&w, "room", "n10");
     world_rest(&w);
     world_publish(&w, "room", "end");
-    hear(&w, "\x81\x03" "end");
+    hear(&w, "\x81\x03"
+             "end");
     for (int i = 1; i < count; i++) {
         char expected[256];
         size_t len = 0;
         assert_int_equal(crowd[i].t.calls, 1);
         assert_true(crowd[i].t.result.recovered);
         for (int n = i % 8 + 1; n <= 10; n++) {
-            len += (size_t)sprintf(expected + len, "\x81%c" "n%d",
+            len += (size_t)sprintf(expected + len,
+                                   "\x81%c"
+                                   "n%d",
                                    n < 10 ? 2 : 3, n);
         }
         assert_int_equal(crowd[i].len, len + 5);
@@ -159,8 +162,8 @@ static void those_who_come_back_at_once_are_asked_for_together(void **state) {
     leave(&w);
 }
 
-static void who_comes_back_to_a_channel_that_is_walked_gets_each_once(
-    void **state) {
+static void
+who_comes_back_to_a_channel_that_is_walked_gets_each_once(void **state) {
     world w;
     told t;
     int count = crowd_limit();

@@ -23,7 +23,7 @@ static void end(void) {
 static int read_numbers(client *c, int first) {
     int opcode = 0;
     const uint8_t *payload = NULL;
-    size_t len, size;
+    size_t len = 0, size;
     while ((size = client_peek(c, &opcode, &payload, &len)) > 0 &&
            opcode == TW__WS_TEXT) {
         assert_int_equal(payload[0], 'n');
@@ -95,7 +95,7 @@ static void check_told(world *w, int number) {
     client *c = w->clients[number - 1];
     int opcode = 0, last = 5;
     const uint8_t *payload = NULL;
-    size_t len, size;
+    size_t len = 0, size;
     bool is_open =
         w->conns[number] != NULL && tw_conn_is_open(w->conns[number]);
     while ((size = client_peek(c, &opcode, &payload, &len)) > 0 &&

@@ -7,8 +7,7 @@
 enum { BUDGET = 30000, BLOCK = 1000, KEPT = 400 };
 
 static tw_class_config class_of(tw_slow_policy slow) {
-    return (tw_class_config){
-        .pattern = "room", .slow = slow, .history = KEPT};
+    return (tw_class_config){.pattern = "room", .slow = slow, .history = KEPT};
 }
 
 static void slow_world(world *w, tw_slow_policy slow, bool is_told) {
@@ -52,7 +51,7 @@ static void flood(world *w, int first, int last) {
 static int next_number(world *w, client *c, int conn) {
     int opcode = 0;
     const uint8_t *payload = NULL;
-    size_t len;
+    size_t len = 0;
     c->is_lazy = false;
     world_rest(w);
     world_until(w, client_has_frame(c) || c->is_ended || c->error != 0 ||
@@ -265,9 +264,8 @@ static void an_older_epoch_in_the_queue_does_not_make_it_wrong(void **state) {
 /* ---- a recovery of one's own ---- */
 
 static void a_recovery_does_not_make_slow(void **state) {
-    static const tw_slow_policy policies[] = {TW_SLOW_CLOSE, TW_SLOW_RESYNC,
-                                              TW_SLOW_DROP_OLD,
-                                              TW_SLOW_DROP_NEW};
+    static const tw_slow_policy policies[] = {
+        TW_SLOW_CLOSE, TW_SLOW_RESYNC, TW_SLOW_DROP_OLD, TW_SLOW_DROP_NEW};
     (void)state;
     for (size_t i = 0; i < sizeof policies / sizeof policies[0]; i++) {
         world w;
@@ -357,9 +355,10 @@ static void who_has_much_to_read_is_not_heard(void **state) {
 
 /* It is told of a gap: that is no end of the subscription. */
 static void who_is_to_be_told_is_still_present(void **state) {
-    static const tw_class_config present = {
-        .pattern = "room", .slow = TW_SLOW_RESYNC, .history = KEPT,
-        .presence = TW_PRESENCE_LIST};
+    static const tw_class_config present = {.pattern = "room",
+                                            .slow = TW_SLOW_RESYNC,
+                                            .history = KEPT,
+                                            .presence = TW_PRESENCE_LIST};
     world w;
     (void)state;
     slow_world(&w, TW_SLOW_RESYNC, true);
