@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: MIT
 
 BUILD_PACKAGES = gcc libc6-dev cmake ninja-build pkg-config libluajit-5.1-dev \
-	libuv1-dev libwslay-dev libssl-dev zlib1g-dev libjansson-dev lua-cjson-dev \
+	libuv1-dev libwslay-dev libssl-dev zlib1g-dev libcurl4-openssl-dev libhiredis-dev libjansson-dev lua-cjson-dev \
 	node-llhttp
 TEST_PACKAGES = libcmocka-dev luajit lua-busted lua-check nodejs npm chromium \
-	prometheus curl procps python3 valgrind openssl g++
+	prometheus redis-server redis-tools curl procps python3 valgrind openssl g++
 DEB_PACKAGES = dpkg-dev file
 FUZZ_PACKAGES = clang libclang-rt-dev
 COVERAGE_PACKAGES = gcovr

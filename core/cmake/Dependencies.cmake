@@ -6,6 +6,9 @@ find_package(OpenSSL 3 REQUIRED COMPONENTS SSL Crypto)
 find_package(ZLIB REQUIRED)
 find_package(wslay REQUIRED CONFIG)
 pkg_check_modules(UV REQUIRED IMPORTED_TARGET libuv>=1.44)
+pkg_check_modules(HIREDIS REQUIRED IMPORTED_TARGET hiredis>=0.14)
+# 7.87: a request can be called off while its host's name is looked up.
+pkg_check_modules(CURL REQUIRED IMPORTED_TARGET libcurl>=7.87)
 
 # llhttp: the packaged library where there is one, else the C sources that
 # Debian ships in node-llhttp, compiled here.

@@ -34,6 +34,13 @@ get_target_property(linked tidewire LINK_LIBRARIES)
 if("ZLIB::ZLIB" IN_LIST linked)
     string(APPEND CPACK_DEBIAN_DEVEL_PACKAGE_DEPENDS ", zlib1g-dev")
 endif()
+if("PkgConfig::CURL" IN_LIST linked)
+    string(APPEND CPACK_DEBIAN_DEVEL_PACKAGE_DEPENDS
+        ", libcurl4-openssl-dev")
+endif()
+if("PkgConfig::HIREDIS" IN_LIST linked)
+    string(APPEND CPACK_DEBIAN_DEVEL_PACKAGE_DEPENDS ", libhiredis-dev")
+endif()
 set(CPACK_COMPONENT_DEVEL_DESCRIPTION
 "Static libraries and headers to put a Tidewire server into a program of one's
 own, with its logic in C or in Lua scripts.")

@@ -111,6 +111,8 @@ typedef struct tw__extra {
     tw__list alarms;
     uint8_t alarm_count;
     tw__bucket bucket;
+    tw_rate rate; /* instead of the route's, if */
+    bool has_rate;
     uint8_t ping[125];
     uint8_t ping_len;
     uint16_t close_code;

@@ -29,8 +29,16 @@ void tw__server_fill_defaults(tw_config *config) {
     default_size(&config->delivery_budget_bytes, 16 << 20);
     default_size(&config->history_budget_bytes, 256 << 20);
     default_size(&config->recover_limit_bytes, 4 << 20);
+    default_size(&config->dict_memory_bytes, TW__DICT_MEMORY);
     default_ms(&config->presence_grace_ms, 5000);
     default_ms(&config->presence_told_max, 100);
+    default_ms(&config->http.concurrent, 100);
+    default_ms(&config->http.per_host, 20);
+    default_ms(&config->http.queue, 1000);
+    default_ms(&config->http.failures, 5);
+    default_ms(&config->http.pause_ms, 1000);
+    default_size(&config->http.max_body_bytes, 16 << 20);
+    default_size(&config->http.memory_bytes, 64 << 20);
     default_size(&config->read_turn_bytes, TW__READ_BYTES);
     default_ms(&config->read_turn_frames, 128);
     if (config->read_turn_bytes > TW__READ_BYTES) {

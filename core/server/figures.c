@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "net/tls.h"
+#include "server/redis.h"
 #include "server/server.h"
 
 enum { FIGURES_MS = 100, FIGURES_TURNS = 16 };
@@ -59,6 +60,11 @@ static void copy_gauges(tw_server *server) {
     gauges[TW_GAUGE_QUEUED] =
         server->pins.frames + server->hub.pending_deliveries;
     gauges[TW_GAUGE_PINNED_BYTES] = server->pins.bytes;
+    tw__server_note_redis(server);
+    tw__http_figures http = tw__http_client_figures(server->http);
+    gauges[TW_GAUGE_HTTP_OUT_ACTIVE] = http.active;
+    gauges[TW_GAUGE_HTTP_OUT_WAITING] = http.waiting;
+    gauges[TW_GAUGE_HTTP_OUT_BREAKERS] = http.open_breakers;
     if (server->tls != NULL) {
         gauges[TW_GAUGE_TLS_MEMORY] = tw__tls_memory();
     }

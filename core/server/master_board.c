@@ -29,6 +29,7 @@ tw__board *tw__board_create(uint32_t slots) {
 
 void tw__board_destroy(tw__board *board) {
     if (board != NULL) {
+        tw__dict_region_destroy(board->dicts);
         munmap(board, board_size(board->slots));
     }
 }

@@ -8,6 +8,7 @@
 #ifndef TW_SERVER_MASTER_BOARD_H
 #define TW_SERVER_MASTER_BOARD_H
 
+#include "dict/region.h"
 #include "server/page.h"
 
 /* Over 53 slots on the largest machines tried; a limit against typing errors.
@@ -30,6 +31,8 @@ typedef struct tw__board {
     volatile uint32_t generation; /* the committed one; 0 before the first */
     volatile uint32_t is_draining;
     uint32_t slots;
+    tw__dict_region *dicts; /* at the same address for all; goes with the board.
+                               NULL: none */
 } tw__board;
 
 /* NULL when there is no memory. All zero but `slots`. */

@@ -98,6 +98,11 @@ static int open_board(tw__master *master) {
     if (master->board == NULL) {
         return TW_ENOMEM;
     }
+    master->board->dicts = tw__dict_region_create(
+        master->config.server.dict_memory_bytes, true);
+    if (master->board->dicts == NULL) {
+        return TW_ENOMEM;
+    }
     master->board->master_pid = (int32_t)getpid();
     master->board->started_ms = tw__board_now_ms();
     master->board->started_unix_s = (int64_t)time(NULL);

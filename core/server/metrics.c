@@ -216,6 +216,51 @@ static void server(writer *w, const char *version) {
           w->board->admin_restarts);
 }
 
+static void dict_figure(writer *w, const char *name, const tw__dict_part *part,
+                        uint64_t value) {
+    WRITE(w, "tidewire_%s{dict=\"", name);
+    label(w, part->name);
+    WRITE(w, "\"} %" PRIu64 "\n", value);
+}
+
+typedef uint64_t (*dict_cb)(const tw__dict_shard *shard);
+
+static uint64_t dict_entries(const tw__dict_shard *shard) {
+    return shard->entries;
+}
+
+static uint64_t dict_used(const tw__dict_shard *shard) {
+    return (uint64_t)shard->used * TW__BLOCK_BYTES;
+}
+
+static void dict_sums(writer *w, const char *name, dict_cb figure) {
+    const tw__dict_region *region = w->board->dicts;
+    uint32_t count = region != NULL ? tw__dict_region_count(region) : 0;
+    for (uint32_t i = 0; i < count; i++) {
+        const tw__dict_part *part = &region->parts[i];
+        uint64_t sum = 0;
+        for (uint32_t shard = 0; shard < part->shards; shard++) {
+            sum += figure(tw__dict_part_at(region, part, shard));
+        }
+        dict_figure(w, name, part, sum);
+    }
+}
+
+/* Of the whole server: no slot has dictionaries of its own. */
+static void dicts(writer *w) {
+    const tw__dict_region *region = w->board->dicts;
+    head(w, "dict_bytes", "gauge", "Memory of a dictionary");
+    uint32_t count = region != NULL ? tw__dict_region_count(region) : 0;
+    for (uint32_t i = 0; i < count; i++) {
+        const tw__dict_part *part = &region->parts[i];
+        dict_figure(w, "dict_bytes", part, part->stride * part->shards);
+    }
+    head(w, "dict_used_bytes", "gauge", "Of that, taken by entries");
+    dict_sums(w, "dict_used_bytes", dict_used);
+    head(w, "dict_entries", "gauge", "Entries of a dictionary");
+    dict_sums(w, "dict_entries", dict_entries);
+}
+
 int tw__metrics_render(tw__bytes *out, const tw__board *board,
                        const char *version) {
     writer w = {out, board, 0};
@@ -225,6 +270,7 @@ int tw__metrics_render(tw__bytes *out, const tw__board *board,
     fates(&w);
     turns(&w);
     freezes(&w);
+    dicts(&w);
     counters(&w);
     gauges(&w);
     return w.error;

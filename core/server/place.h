@@ -8,6 +8,7 @@
 #define TW_SERVER_PLACE_H
 
 #include "base/log.h"
+#include "dict/region.h"
 #include "net/clockwork.h"
 #include "net/poller.h"
 #include "net/tls_tickets.h"
@@ -20,6 +21,7 @@ typedef struct tw__place {
     uint32_t incarnation;
     tw__page *const *pages; /* of every slot, `slots` many; they outlive the
                                server */
+    tw__dict_region *dicts; /* of the server; borrowed */
     const char *dir;        /* runtime folder with the bus sockets */
     int bus_fd;             /* the slot's listening bus socket; taken */
     const int *listen_fds;  /* one listening socket per config.listen; taken */

@@ -8,8 +8,8 @@
 static int check(tw_str channel, const void *data, size_t len,
                  const tw_publish_options *options) {
     if (channel.len == 0 || channel.len > TW__CHANNEL_MAX ||
-        options->key.len > TW__KEY_MAX ||
-        options->id.len > TW__PUB_ID_MAX || len > UINT32_MAX / 2) {
+        options->key.len > TW__KEY_MAX || options->id.len > TW__PUB_ID_MAX ||
+        len > UINT32_MAX / 2) {
         return TW_EINVALID;
     }
     bool is_fine =
@@ -39,9 +39,14 @@ static int create(tw_server *server, tw_str channel, const void *data,
     if (err != 0) {
         return err;
     }
-    const tw__pub_parts parts = {
-        channel.data,    options->key.data, options->id.data, channel.len,
-        options->key.len, options->id.len,  data,             len};
+    const tw__pub_parts parts = {channel.data,
+                                 options->key.data,
+                                 options->id.data,
+                                 channel.len,
+                                 options->key.len,
+                                 options->id.len,
+                                 data,
+                                 len};
     *pub = tw__pub_create_of(&server->pubs, &parts);
     if (*pub == NULL) {
         return TW_ENOMEM;

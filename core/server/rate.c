@@ -1,8 +1,22 @@
 /* rate.c - what a connection may send: two token buckets.
  * SPDX-License-Identifier: MIT */
+#include <math.h>
+
 #include "server/server.h"
 
+/* Its own, or the route's. */
+static const tw_rate *rate_of(const tw_conn *conn) {
+    const tw__extra *extra = conn->extra;
+    return extra != NULL && extra->has_rate ? &extra->rate
+                                            : &conn->route->config.rate;
+}
+
+/* Without a limit there is no debt either: a bucket that gets one later, by a
+ * reload or tw_conn_limit, is full then. */
 static double capacity(double per_second, const tw_rate *rate) {
+    if (per_second <= 0) {
+        return HUGE_VAL;
+    }
     double burst = rate->burst > 0 ? rate->burst : 1;
     double tokens = per_second * burst;
     return tokens < 1 ? 1 : tokens;
@@ -10,13 +24,16 @@ static double capacity(double per_second, const tw_rate *rate) {
 
 static double refill(double have, double per_second, const tw_rate *rate,
                      double seconds) {
-    double tokens = have + per_second * seconds;
     double most = capacity(per_second, rate);
+    if (per_second <= 0) {
+        return most;
+    }
+    double tokens = have + per_second * seconds;
     return tokens > most ? most : tokens;
 }
 
 static tw__bucket *bucket_of(tw_conn *conn) {
-    const tw_rate *rate = &conn->route->config.rate;
+    const tw_rate *rate = rate_of(conn);
     tw__extra *extra = tw__conn_extra(conn);
     if (extra == NULL) {
         return NULL;
@@ -45,7 +62,7 @@ static bool is_over(double tokens, double per_second, double cost,
 }
 
 tw__rate_verdict tw__conn_rate(tw_conn *conn, size_t len) {
-    const tw_rate *rate = &conn->route->config.rate;
+    const tw_rate *rate = rate_of(conn);
     if (rate->messages <= 0 && rate->bytes <= 0) {
         return TW__RATE_PASS;
     }
@@ -74,10 +91,42 @@ static double debt_seconds(double tokens, double per_second) {
 }
 
 uint64_t tw__conn_rate_ready_ms(const tw_conn *conn) {
-    const tw_rate *rate = &conn->route->config.rate;
+    const tw_rate *rate = rate_of(conn);
     const tw__bucket *bucket = &conn->extra->bucket;
     double messages = debt_seconds(bucket->messages, rate->messages);
     double bytes = debt_seconds(bucket->bytes, rate->bytes);
     double seconds = messages > bytes ? messages : bytes;
     return bucket->filled_ms + (uint64_t)(seconds * 1000) + 1;
+}
+
+static bool is_rate(const tw_rate *rate) {
+    return rate->messages >= 0 && rate->bytes >= 0 && rate->burst >= 0 &&
+           isfinite(rate->messages) && isfinite(rate->bytes) &&
+           isfinite(rate->burst);
+}
+
+/* The bucket goes on with what is in it; it is filled by the old rate up to
+ * now, and by the new one, which may hold less, from now on. */
+int tw_conn_limit(tw_conn *conn, const tw_rate *rate) {
+    if (!tw_conn_is_open(conn)) {
+        return TW_ECLOSED;
+    }
+    if (rate != NULL && !is_rate(rate)) {
+        return TW_EINVALID;
+    }
+    tw__extra *extra = tw__conn_extra(conn);
+    if (extra == NULL) {
+        return TW_ENOMEM;
+    }
+    if (extra->bucket.filled_ms != 0) {
+        bucket_of(conn);
+    }
+    extra->has_rate = rate != NULL;
+    if (rate != NULL) {
+        extra->rate = *rate;
+    }
+    if (conn->flags & TW__RATED) {
+        tw__conn_set_timer(conn);
+    }
+    return 0;
 }

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "server/redis.h"
 #include "server/tls.h"
 
 /* ---- parts ---- */
@@ -28,6 +29,7 @@ static int open_slab(tw_server *server) {
 }
 
 static int open_page(tw_server *server, const tw__place *place) {
+    tw__server_init_dicts(server, place != NULL ? place->dicts : NULL);
     if (place != NULL) {
         server->pages = place->pages;
         server->slot = place->slot;
@@ -147,6 +149,9 @@ static void free_server(void *arg) {
         munmap(server->conns, server->conn_cap * sizeof(tw_conn));
     }
     tw__server_close_tls(server);
+    tw__dicts_deinit(&server->dicts);
+    tw__server_free_redis(server);
+    tw__http_client_destroy(server->http);
     tw__free(server->own_pages[0]);
     tw__free(server->read_buffer);
     tw__free(server);
@@ -164,6 +169,7 @@ static void init_plain(tw_server *server, const tw_config *config) {
     server->log = (tw__log){config->log, config->log_arg, config->log_level};
     server->pins.limit = server->config.pinned_limit_bytes;
     tw__list_init(&server->waiters);
+    tw__list_init(&server->postponed);
     tw__list_init(&server->lapsing);
     tw__list_init(&server->timers);
     tw__map_init(&server->by_address);
@@ -200,6 +206,9 @@ int tw__server_create(tw_server **out, const tw_config *config,
     server->read_buffer = tw__malloc(TW__READ_BYTES);
     if (server->read_buffer == NULL || open_slab(server) != 0 ||
         open_page(server, place) != 0 || tw__server_open_people(server) != 0) {
+        goto free_server;
+    }
+    if (tw__server_open_http(server) != 0) {
         goto free_server;
     }
     if ((err = tw__server_open_tls(server, config, place, detail, size)) != 0) {
@@ -327,6 +336,8 @@ void tw_server_destroy(tw_server *server, void (*closed)(void *arg),
     tw__server_close_listeners(server);
     end_connections(server);
     end_timers(server);
+    tw__server_close_redis(server);
+    tw__http_client_close(server->http);
     tw__server_close_people(server);
     server->idle = NULL;
     tw__clockwork_clear(&server->link_clock, &server->drain_timer);
@@ -394,6 +405,7 @@ void tw_server_thaw(tw_server *server) {
         tw__clockwork_resume(&server->conn_clock);
         tw__clockwork_resume(&server->edge_clock);
         tw__loop_wake(&server->loop);
+        tw__loop_wake_for(&server->loop, TW__TURN_HUB);
     }
 }
 

@@ -6,6 +6,8 @@
 
 #include "base/log.h"
 #include "bus/bus.h"
+#include "dict/dict.h"
+#include "http/client.h"
 #include "http/response.h"
 #include "net/clockwork.h"
 #include "net/listener.h"
@@ -51,6 +53,7 @@ struct tw_timer {
 };
 
 typedef struct tw__tls_edge tw__tls_edge;
+typedef struct tw__server_redis tw__server_redis;
 
 struct tw_server {
     tw__loop loop;
@@ -103,7 +106,11 @@ struct tw_server {
     tw__broker *broker;
     tw__locator *locator;
     tw__folk folk;
+    tw__dicts dicts;
+    tw__http_client *http;
+    tw__server_redis *redis; /* NULL: none is known */
     tw__list waiters; /* subscribes whose channel is confirmed already */
+    tw__list postponed; /* the same, until the thaw */
     tw__waiters all_waiters;
     tw__list lapsing; /* interests whose subscribers missed something */
 
@@ -177,7 +184,13 @@ void tw__server_close_listeners(tw_server *server);
 /* route.c */
 void tw__server_drop_routes(tw_server *server);
 
-/* subscribe.c */
+/* dict.c: at the region of all members, or NULL. */
+void tw__server_init_dicts(tw_server *server, tw__dict_region *region);
+
+/* http.c */
+int tw__server_open_http(tw_server *server);
+
+/* waiting.c */
 void tw__server_run_waiters(tw_server *server);
 int tw__server_start_bus(tw_server *server, const tw__place *place);
 

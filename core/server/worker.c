@@ -173,6 +173,7 @@ static int create_server(tw__worker *worker) {
                            .slots = (uint16_t)job->slots,
                            .incarnation = job->incarnation,
                            .pages = pages,
+                           .dicts = job->board->dicts,
                            .dir = job->dir,
                            .bus_fd = job->bus_fd,
                            .listen_fds = job->listen_fds,

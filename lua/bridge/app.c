@@ -63,8 +63,17 @@ static const twl_name options[] = {
 
 /* ---- checking ----------------------------------------------------------- */
 
-/* A word that begins like a hook is compared with hooks, so that the answer
- * speaks of hooks. */
+void twl_app_check_name(lua_State *L, const char *word) {
+    const twl_name *found = twl_names_find(hooks, word);
+    found = found ? found : twl_names_find(options, word);
+    if (!found || found->is_reserved) {
+        bool is_hook = strncmp(word, "on", 2) == 0 ||
+                       twl_names_nearest(hooks, word) != NULL;
+        twl_names_raise(L, NULL, is_hook ? "hook" : "option",
+                        is_hook ? hooks : options, word);
+    }
+}
+
 static void check_names(lua_State *L) {
     lua_pushnil(L);
     while (lua_next(L, 1)) {
@@ -74,16 +83,7 @@ static void check_names(lua_State *L) {
                       what, lua_typename(L, lua_type(L, -1)));
             return;
         }
-        const char *word = lua_tostring(L, -1);
-        const twl_name *found = twl_names_find(hooks, word);
-        found = found ? found : twl_names_find(options, word);
-        if (!found || found->is_reserved) {
-            bool is_hook = strncmp(word, "on", 2) == 0 ||
-                           twl_names_nearest(hooks, word) != NULL;
-            twl_names_raise(L, NULL, is_hook ? "hook" : "option",
-                            is_hook ? hooks : options, word);
-            return;
-        }
+        twl_app_check_name(L, lua_tostring(L, -1));
     }
 }
 

@@ -50,6 +50,10 @@ struct twl_app {
 /* tw.app{...} */
 int twl_app_new(lua_State *L);
 
+/* Raises unless it is the name of a hook or option. A word that begins like a
+ * hook is compared with hooks, so that the answer speaks of hooks. */
+void twl_app_check_name(lua_State *L, const char *word);
+
 /* The app at `index`, or NULL. Does not raise. */
 twl_app *twl_app_at(lua_State *L, int index);
 

@@ -56,9 +56,9 @@ static void read_times(lua_State *L, tw_route_config *settings) {
     }
 }
 
-static tw_rate_over read_over(lua_State *L, int index) {
+tw_rate_over twl_rate_over(lua_State *L, int index, const char *where) {
     tw_str over = {"close", 5};
-    twl_opt_string(L, index, "tw.app: rate", "over", &over);
+    twl_opt_string(L, index, where, "over", &over);
     if (strcmp(over.data, "close") == 0) {
         return TW_RATE_CLOSE;
     }
@@ -66,7 +66,7 @@ static tw_rate_over read_over(lua_State *L, int index) {
         return TW_RATE_DROP;
     }
     if (strcmp(over.data, "wait") != 0) {
-        twl_raise(L, "%s: rate.over must be 'close', 'drop' or 'wait'", what);
+        twl_raise(L, "%s: over must be 'close', 'drop' or 'wait'", where);
     }
     return TW_RATE_WAIT;
 }
@@ -90,7 +90,7 @@ static void read_rate(lua_State *L, tw_route_config *settings) {
         if (twl_opt_number(L, index, where, "burst", 1, 1e12, &burst)) {
             rate->burst = burst / unit;
         }
-        rate->over = read_over(L, index);
+        rate->over = twl_rate_over(L, index, where);
     }
     lua_pop(L, 1);
 }

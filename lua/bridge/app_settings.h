@@ -10,4 +10,7 @@
 /* Reads them from the table at 1; raises for what is wrong. */
 void twl_app_read_settings(lua_State *L, twl_app *app);
 
+/* `over` of the rate in the table at `index`, "close" when it says nothing. */
+tw_rate_over twl_rate_over(lua_State *L, int index, const char *where);
+
 #endif

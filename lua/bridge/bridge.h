@@ -101,6 +101,7 @@ struct twl_gen {
     int *tells; /* their functions, LUA_NOREF without; see tell.h */
     size_t class_count;
     bool are_classes_used; /* the server has them */
+    size_t dict_bytes; /* dictionaries it wants that are not there yet */
 
     twl_link jobs;    /* that wait */
     twl_link timers;  /* all that are not over */
@@ -124,6 +125,12 @@ static inline twl_gen *twl_gen_of(lua_State *L) {
  * TWL_LOADED and given, or an error and a report (TW_REPORT_MAX bytes). */
 int twl_gen_create(twl_gen **gen, tw_lua *lua, uint32_t number,
                    const char *snapshot, char *report);
+
+/* The same, but one that does not load is given, too, as far as it came: its
+ * VM may be NULL, and it is only to be looked at and destroyed. *gen is NULL
+ * when there was no memory for it. */
+int twl_gen_attempt(twl_gen **gen, tw_lua *lua, uint32_t number,
+                    const char *snapshot, char *report);
 
 /* Ends everything that waits or runs by itself in it. */
 void twl_gen_stop(twl_gen *gen, const char *reason);

@@ -7,6 +7,7 @@
 #include "data.h"
 #include "err.h"
 #include "json.h"
+#include "limit.h"
 #include "names.h"
 #include "opts.h"
 #include "sandbox.h"
@@ -19,7 +20,7 @@ static const twl_name fields[] = {
     {"send", false},       {"close", false},     {"channels", false},
     {"subscribed", false}, {"queued", false},    {"login", false},
     {"alarm", false},      {"subscribe", false}, {"unsubscribe", false},
-    {"limit", true},       {"join", true},       {"leave", true},
+    {"limit", false},       {"join", true},       {"leave", true},
     {NULL, false},
 };
 
@@ -223,6 +224,7 @@ static void push_methods(lua_State *L) {
     add(L, "queued", queued);
     add(L, "login", login);
     add(L, "alarm", alarm);
+    add(L, "limit", twl_conn_limit);
     add(L, "subscribe", twl_conn_subscribe);
     add(L, "unsubscribe", twl_conn_unsubscribe);
 }

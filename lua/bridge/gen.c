@@ -139,9 +139,10 @@ static int make_table(twl_gen *gen, char *report) {
     return code;
 }
 
-int twl_gen_create(twl_gen **out, tw_lua *lua, uint32_t number,
-                   const char *snapshot, char *report) {
+int twl_gen_attempt(twl_gen **out, tw_lua *lua, uint32_t number,
+                    const char *snapshot, char *report) {
     twl_gen *gen = new_gen(lua, number);
+    *out = gen;
     if (!gen) {
         return TW_ENOMEM;
     }
@@ -149,11 +150,18 @@ int twl_gen_create(twl_gen **out, tw_lua *lua, uint32_t number,
     code = code ? code : create_vm(gen, report);
     code = code ? code : load(gen, report);
     code = code ? code : make_table(gen, report);
+    gen->phase = code ? TWL_LOADING : TWL_LOADED;
+    return code;
+}
+
+int twl_gen_create(twl_gen **out, tw_lua *lua, uint32_t number,
+                   const char *snapshot, char *report) {
+    twl_gen *gen;
+    int code = twl_gen_attempt(&gen, lua, number, snapshot, report);
     if (code) {
         twl_gen_destroy(gen);
         return code;
     }
-    gen->phase = TWL_LOADED;
     *out = gen;
     return 0;
 }

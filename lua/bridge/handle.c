@@ -20,6 +20,8 @@ static const char *const names[TWL_HANDLE_TYPES] = {
     [TWL_HANDLE_USER] = "tw.User",
     [TWL_HANDLE_REMOTE] = "tw.RemoteConn",
     [TWL_HANDLE_SUBSCRIPTION] = "tw.Listener",
+    [TWL_HANDLE_DICT] = "tw.Dict",
+    [TWL_HANDLE_REDIS] = "tw.Redis",
 };
 
 void *twl_handle_new(lua_State *L, twl_handle_type type, size_t size) {

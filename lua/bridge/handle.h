@@ -28,6 +28,8 @@ typedef enum twl_handle_type {
     TWL_HANDLE_USER,
     TWL_HANDLE_REMOTE,
     TWL_HANDLE_SUBSCRIPTION,
+    TWL_HANDLE_DICT,
+    TWL_HANDLE_REDIS,
     TWL_HANDLE_TYPES
 } twl_handle_type;
 

@@ -37,6 +37,7 @@ typedef struct twl_op {
     twl_job *job; /* NULL: nobody waits for it any more */
     tw_server *server;
     uint64_t handle; /* of the connection it is about, or 0 */
+    tw_http_call *call; /* what a request can be called off with */
     size_t len;
     char channel[256];
 } twl_op;

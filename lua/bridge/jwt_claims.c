@@ -75,11 +75,11 @@ typedef struct moment {
 } moment;
 
 static int read_moment(lua_State *L, int claims, const char *name,
-                       moment *moment) {
+                       moment *out) {
     lua_getfield(L, claims, name);
-    moment->is_there = !lua_isnil(L, -1);
-    moment->at = lua_tonumber(L, -1);
-    bool is_wrong = moment->is_there && lua_type(L, -1) != LUA_TNUMBER;
+    out->is_there = !lua_isnil(L, -1);
+    out->at = lua_tonumber(L, -1);
+    bool is_wrong = out->is_there && lua_type(L, -1) != LUA_TNUMBER;
     lua_pop(L, 1);
     return is_wrong ? twl_jwt_refuse(L, TW_EINVALID, "malformed",
                                      "the token's %s is no number", name)

@@ -238,6 +238,20 @@ int twl_loader_preload(twl_vm *vm, const char *name, lua_CFunction open) {
     return twl_vm_protect(vm, preload, &p) == 0 ? 0 : TW_ENOMEM;
 }
 
+/* --- what is there ---------------------------------------------------- */
+
+static bool has_field(lua_State *L, const void *key, const char *name) {
+    twl_reg_get(L, key);
+    lua_getfield(L, -1, name);
+    bool is_there = lua_toboolean(L, -1);
+    lua_pop(L, 2);
+    return is_there;
+}
+
+bool twl_loader_has(lua_State *L, const char *name) {
+    return has_field(L, &loaded_key, name) || has_field(L, &preload_key, name);
+}
+
 /* --- opening ---------------------------------------------------------- */
 
 static void push_package(lua_State *L) {

@@ -30,6 +30,9 @@ int twl_loader_main(twl_vm *vm, const char *path, int *result_ref);
 int twl_loader_text(twl_vm *vm, const char *name, const char *text, size_t len,
                     int *result_ref);
 
+/* Whether `require` would answer without loading anything. */
+bool twl_loader_has(lua_State *L, const char *name);
+
 /* Puts `require` and `package` in place; twl_vm_create does it. */
 void twl_loader_init(lua_State *L);
 

@@ -1,6 +1,6 @@
 /* loader_sha256.h - SHA-256 (FIPS 180-4) over pieces.
  *
- * Here because the bridge stands on Lua and libc alone.
+ * Beside crypto/digest.h because this one asks for no memory: it cannot fail.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef TWL_LOADER_SHA256_H

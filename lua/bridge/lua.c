@@ -153,7 +153,7 @@ static void on_second(tw_timer *timer, void *arg) {
     lua->second = tw_timer_start(lua->server, SECOND_MS, on_second, lua);
 }
 
-static void start_budget(tw_lua *lua) {
+void twl_lua_start_budget(tw_lua *lua) {
     twl_budget_options options = {.no_profiler = lua->no_profiler};
     twl_budget_start(&options);
     if (lua->no_jit || twl_budget_allows_jit() || !lua->log) {
@@ -179,7 +179,7 @@ int twl_lua_load(tw_lua *lua, tw_server *server, uint32_t number,
     }
     lua->server = server;
     seed(lua);
-    start_budget(lua);
+    twl_lua_start_budget(lua);
     twl_gen *gen;
     int code =
         twl_gen_create(&gen, lua, number, writes ? NULL : snapshot, report);
@@ -289,24 +289,4 @@ double twl_random(tw_lua *lua) {
     x ^= x << 17;
     lua->random = x;
     return (double)(x >> 11) / (double)(UINT64_C(1) << 53);
-}
-
-int tw_lua_check(const tw_lua_config *config, char *report) {
-    tw_lua *lua;
-    int code = tw_lua_create(&lua, config);
-    if (code) {
-        twl_report(report, "%s", tw_strerror(code));
-        return code;
-    }
-    start_budget(lua);
-    twl_gen *gen;
-    code = twl_gen_create(&gen, lua, 1, NULL, report);
-    if (!code) {
-        size_t routes = gen->routes->count, classes = gen->class_count;
-        twl_report(report, "%zu route%s, %zu channel class%s", routes,
-                   routes == 1 ? "" : "s", classes, classes == 1 ? "" : "es");
-        twl_gen_destroy(gen);
-    }
-    tw_lua_destroy(lua);
-    return code;
 }

@@ -7,20 +7,24 @@
 #include "channel.h"
 #include "class.h"
 #include "conn.h"
+#include "dict.h"
 #include "crypto.h"
 #include "err.h"
 #include "facts.h"
 #include "file.h"
 #include "handle.h"
+#include "http.h"
 #include "job.h"
 #include "json.h"
 #include "jwt.h"
+#include "limit.h"
 #include "listen.h"
 #include "loader.h"
 #include "log.h"
 #include "msg.h"
 #include "names.h"
 #include "publish.h"
+#include "redis.h"
 #include "remote.h"
 #include "request.h"
 #include "route.h"
@@ -39,8 +43,8 @@ static const twl_name names[] = {
     {"worker", false},   {"generation", false}, {"config", false},
     {"file", false},     {"log", false},        {"json", false},
     {"utf8", false},     {"error", false},      {"conn", false},
-    {"user", false},     {"subscribe", false},  {"limit", true},
-    {"dict", true},      {"redis", true},       {"http", true},
+    {"user", false},     {"subscribe", false},  {"limit", false},
+    {"dict", false},      {"redis", false},       {"http", false},
     {"jwt", false},      {"crypto", false},     {"metric", true},
     {"pb", true},        {"rooms", true},       {"room", true},
     {NULL, false},
@@ -63,6 +67,9 @@ static const luaL_Reg functions[] = {
     {"conn", twl_remote_new},
     {"user", twl_user_new},
     {"subscribe", twl_listen},
+    {"dict", twl_dict_new},
+    {"redis", twl_redis_new},
+    {"limit", twl_limit},
     {NULL, NULL},
 };
 
@@ -130,6 +137,7 @@ static int open_tidewire(lua_State *L) {
     twl_utf8_open(L);
     twl_crypto_open(L);
     twl_jwt_open(L);
+    twl_http_open(L);
     twl_err_open(L);
     set_tasks(L);
     lua_createtable(L, 0, 3);
@@ -164,6 +172,8 @@ static void define(lua_State *L, void *arg) {
     twl_user_define(L);
     twl_remote_define(L);
     twl_listener_define(L);
+    twl_dict_define(L);
+    twl_redis_define(L);
 }
 
 int twl_module_install(twl_gen *gen) {

@@ -49,17 +49,22 @@ static int distance(const char *a, const char *b) {
 }
 
 /* A word cut short ("bin") is near whatever its distance says. */
-static int likeness(const char *word, const char *name) {
+int twl_names_likeness(const char *word, const char *name) {
     size_t len = strlen(word);
     return len >= 3 && strncmp(word, name, len) == 0 ? 1 : distance(word, name);
 }
 
+int twl_names_limit(const char *word) {
+    int limit = (int)strlen(word) / 3;
+    return limit < 1 ? 1 : limit > 3 ? 3 : limit;
+}
+
 const char *twl_names_nearest(const twl_name *names, const char *word) {
     const char *nearest = NULL;
-    int limit = (int)strlen(word) / 3;
-    int least = (limit < 1 ? 1 : limit > 3 ? 3 : limit) + 1;
+    int least = twl_names_limit(word) + 1;
     for (; names->name; names++) {
-        int d = names->is_reserved ? INT_MAX : likeness(word, names->name);
+        int d = names->is_reserved ? INT_MAX
+                                   : twl_names_likeness(word, names->name);
         if (d < least) {
             least = d;
             nearest = names->name;

@@ -23,6 +23,11 @@ const twl_name *twl_names_find(const twl_name *names, const char *word);
 /* The name most like `word` that is not reserved, NULL when none is near. */
 const char *twl_names_nearest(const twl_name *names, const char *word);
 
+/* How far a name is from a word, the less the nearer, and from what distance on
+ * it is too far to be meant. */
+int twl_names_likeness(const char *word, const char *name);
+int twl_names_limit(const char *word);
+
 /* Raises "<what>: unknown <kind> 'word' (did you mean 'x'?)", or, for a
  * reserved name, "<what>: <kind> 'word' is not available in this version".
  * `what` may be NULL. */

@@ -140,7 +140,7 @@ static bool prepare(EVP_PKEY_CTX *ctx, twl_jwt_alg alg) {
 
 /* Takes `pkey`. */
 static int init_public(twl_jwt_key *key, EVP_PKEY *pkey, const char **why) {
-    twl_jwt_alg alg;
+    twl_jwt_alg alg = TWL_JWT_RS256;
     int err = find_alg(pkey, &alg, why);
     if (err == 0) {
         EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(NULL, pkey, NULL);

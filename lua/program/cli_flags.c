@@ -12,20 +12,8 @@ typedef struct argument {
     const char *value; /* after "="; NULL: none */
 } argument;
 
-/* What the line of a later version will have. */
-static const char *const reserved[] = {"redis", "watch"};
-
 static bool is_named(const argument *arg, const char *name) {
     return strlen(name) == arg->len && memcmp(name, arg->name, arg->len) == 0;
-}
-
-static bool is_reserved(const argument *arg) {
-    for (size_t i = 0; i < sizeof reserved / sizeof *reserved; i++) {
-        if (is_named(arg, reserved[i])) {
-            return true;
-        }
-    }
-    return false;
 }
 
 static void complain_unknown(const argument *arg, unsigned commands,
@@ -99,10 +87,6 @@ static int read_long(twp_settings *settings, unsigned commands,
         line->help = arg.value != NULL ? arg.value : "";
     } else if (is_named(&arg, "version")) {
         line->wants_version = true;
-    } else if (is_reserved(&arg)) {
-        twp_text_printf(problems, "--%.*s is not available in this version\n",
-                        (int)arg.len, arg.name);
-        return is_named(&arg, "redis") && is_value(&arg, next);
     } else {
         complain_unknown(&arg, commands, problems);
     }

@@ -10,6 +10,7 @@
 
 #include "listen.h"
 #include "nearest.h"
+#include "redis.h"
 #include "secret.h"
 #include "tidewire/lua_config.h"
 #include "tidewire/master.h"
@@ -170,7 +171,11 @@ static const char *set_table(const taking *t, twp_option_id id,
     if (!json_is_object(json)) {
         return "must be a table with names as keys";
     }
-    char *text = json_dumps(json, JSON_COMPACT | JSON_ENCODE_ANY);
+    json_t *resolved =
+        id == TWP_REDIS_OPTION ? twp_redis_resolve(json, t->file) : NULL;
+    char *text = json_dumps(resolved != NULL ? resolved : json,
+                            JSON_COMPACT | JSON_ENCODE_ANY);
+    json_decref(resolved);
     if (text == NULL) {
         return tw_strerror(TW_ENOMEM);
     }

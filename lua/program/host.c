@@ -149,8 +149,18 @@ static void fill_limits(tw_config *config, const twp_settings *settings) {
     SIZE(delivery_budget_bytes, TWP_DELIVERY_BUDGET);
     SIZE(history_budget_bytes, TWP_HISTORY_MEMORY);
     SIZE(recover_limit_bytes, TWP_RECOVER);
+    SIZE(dict_memory_bytes, TWP_DICT_MEMORY);
     TIME(presence_grace_ms, TWP_PRESENCE_GRACE);
     COUNT(presence_told_max, TWP_PRESENCE_TOLD);
+    COUNT(http.concurrent, TWP_HTTP_CONCURRENT);
+    COUNT(http.per_host, TWP_HTTP_PER_HOST);
+    COUNT(http.queue, TWP_HTTP_QUEUE);
+    COUNT(http.failures, TWP_HTTP_FAILURES);
+    TIME(http.pause_ms, TWP_HTTP_PAUSE);
+    SIZE(http.max_body_bytes, TWP_HTTP_ANSWER);
+    SIZE(http.memory_bytes, TWP_HTTP_MEMORY);
+    config->http.ca_file = twp_settings_text(settings, TWP_HTTP_CA_OPTION);
+    config->http.proxy = twp_settings_text(settings, TWP_HTTP_PROXY_OPTION);
     SIZE(read_turn_bytes, TWP_READ_TURN);
     COUNT(read_turn_frames, TWP_READ_TURN_FRAMES);
 #undef SIZE

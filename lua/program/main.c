@@ -9,6 +9,7 @@
 #include "command.h"
 #include "help.h"
 #include "nearest.h"
+#include "new.h"
 
 #define RUN_HELP                                                               \
     "Everything else is set in a configuration file or by variables: see\n"    \
@@ -18,9 +19,15 @@
     "Exit status: 0 drained, 1 failed or could not start, 2 wrong usage or\n"  \
     "settings.\n"
 #define CHECK_HELP                                                             \
-    "Loads the script without a server: syntax, globals, hooks, options, "     \
-    "routes and\nclasses. What is wrong is told with file and line.\n\n"       \
-    "Exit status: 0 it loads, 1 it does not, 2 wrong usage or settings.\n"
+    "Loads the script without a server and looks through every file of it: "   \
+    "syntax,\nmodules, globals, hooks, options, routes, classes. All that is " \
+    "wrong is told with\nfile and line.\n\n"                                   \
+    "Exit status: 0 nothing is wrong, 1 something is, 2 wrong usage or "       \
+    "settings.\n"
+#define NEW_HELP                                                               \
+    "Templates: chat, dashboard, notify. Makes the folder NAME with an "       \
+    "application, a page,\nsettings and a README; it runs as it is.\n\n"       \
+    "Exit status: 0 made, 1 failed and nothing was made, 2 wrong usage.\n"
 #define RELOAD_HELP                                                            \
     "All workers switch to the new scripts or none does; connections stay "    \
     "open. Prints\nthe new generation, or why the old one goes on.\n\n"        \
@@ -38,6 +45,7 @@ static const twp_command commands[] = {
      RUN_HELP, twp_run},
     {"check", TWP_CHECK, "SCRIPT.lua", "load a script and tell what is wrong",
      CHECK_HELP, twp_check},
+    {"new", 0, "TEMPLATE NAME", "make a project to begin with", NEW_HELP, NULL},
     {"reload", TWP_ASK, NULL, "load the scripts of a running server again",
      RELOAD_HELP, twp_reload},
     {"drain", TWP_ASK, NULL, "end a running server gently", DRAIN_HELP,
@@ -50,8 +58,7 @@ static const twp_command commands[] = {
 };
 
 /* Names of a later version: taken, and said so. */
-static const char *const reserved[] = {"test", "top", "doctor", "new",
-                                       "console"};
+static const char *const reserved[] = {"test", "top", "doctor", "console"};
 
 static const twp_command *find(const char *name) {
     for (const twp_command *c = commands; c->name != NULL; c++) {
@@ -85,8 +92,11 @@ static int print_program_help(FILE *to, int status) {
 }
 
 static int start(const twp_command *command, int argc, char **argv) {
-    return command->run != NULL ? twp_cli_run(command, argc, argv)
-                                : tw_bench_main(argc, argv);
+    if (command->run != NULL) {
+        return twp_cli_run(command, argc, argv);
+    }
+    return strcmp(command->name, "new") == 0 ? twp_new(command, argc, argv)
+                                             : tw_bench_main(argc, argv);
 }
 
 static int complain(const char *word) {

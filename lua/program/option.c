@@ -36,11 +36,12 @@ int twp_option_by_path(const char *path) {
 
 bool twp_option_variable(const twp_option *option, char *out, size_t size) {
     bool is_setting = option->path != NULL && option->kind != TWP_TABLE;
-    bool is_file = option == &twp_options[TWP_CONFIG_FILE_OPTION];
-    if (!is_setting && !is_file) {
+    bool is_flag = option == &twp_options[TWP_CONFIG_FILE_OPTION] ||
+                   option == &twp_options[TWP_REDIS_URL_OPTION];
+    if (!is_setting && !is_flag) {
         return false;
     }
-    snprintf(out, size, "TIDEWIRE_%s", is_file ? option->flag : option->path);
+    snprintf(out, size, "TIDEWIRE_%s", is_flag ? option->flag : option->path);
     for (char *c = out; *c != '\0'; c++) {
         *c = *c == '.' ? '_' : (char)toupper((unsigned char)*c);
     }

@@ -77,6 +77,10 @@ enum { TWP_RUN = 1, TWP_CHECK = 2, TWP_ASK = 4, TWP_STATUS = 8 };
       "User that a server started by root becomes once its ports are bound")   \
     X(GROUP, "group", "group", TWP_TEXT, TWP_RUN, 0, 0, "the user's own",      \
       "NAME", "Its group")                                                     \
+    X(REDIS, "redis", NULL, TWP_TABLE, TWP_RUN, 0, 0, "none", "TABLE",         \
+      "Redis servers by the names that scripts give to tw.redis: a URL, or a "  \
+      "table with url, user, password, password_file, ca, db, pool, connect, "  \
+      "timeout, ping, dead, max_pending, max_queued, max_reply")               \
     X(SCRIPT, "script", NULL, TWP_PATH, TWP_RUN | TWP_CHECK, 0, 0, "none",     \
       "FILE", "Main script, when the command line names none")                 \
     X(NODE, "node", NULL, TWP_TEXT, TWP_RUN | TWP_CHECK, 0, 0,                 \
@@ -127,6 +131,15 @@ enum { TWP_RUN = 1, TWP_CHECK = 2, TWP_ASK = 4, TWP_STATUS = 8 };
       "", "Compile scripts; false interprets them")                            \
     X(LUA_DIR, "lua.dir", NULL, TWP_PATH, TWP_RUN | TWP_CHECK, 0, 0,           \
       "as installed", "DIR", "Folder of the Lua library, holds tidewire/")
+
+#define TWP_HTTP_OPTIONS(X)                                                    \
+    X(HTTP_CA, "http.ca", NULL, TWP_PATH, TWP_RUN, 0, 0, "the system's",       \
+      "FILE",                                                                  \
+      "Those whose certificates tw.http trusts, in PEM, in place of the "      \
+      "system's")                                                              \
+    X(HTTP_PROXY, "http.proxy", NULL, TWP_TEXT, TWP_RUN, 0, 0, "none",         \
+      "http://HOST:PORT",                                                      \
+      "Proxy for all requests of tw.http; none is taken from the environment")
 
 #define TWP_LIMIT_OPTIONS(X)                                                   \
     X(MAX_CONNECTIONS, "limits.max_connections", NULL, TWP_COUNT, TWP_RUN, 1,  \
@@ -189,6 +202,9 @@ enum { TWP_RUN = 1, TWP_CHECK = 2, TWP_ASK = 4, TWP_STATUS = 8 };
       "SIZE",                                                                  \
       "Sent to one connection that names its position; of more only the "      \
       "newest, and it is told")                                                \
+    X(DICT_MEMORY, "limits.dict_memory", NULL, TWP_BYTES, TWP_RUN, 1 << 18,    \
+      1e12, "32MiB", "SIZE",                                                   \
+      "What all workers share for tw.dict, and an eighth of it for tw.limit")  \
     X(PRESENCE_GRACE, "limits.presence_grace", NULL, TWP_SECONDS, TWP_RUN,     \
       0.001, 3600, "5s", "TIME",                                               \
       "Who comes back to a channel within it neither left nor joined")         \
@@ -196,21 +212,53 @@ enum { TWP_RUN = 1, TWP_CHECK = 2, TWP_ASK = 4, TWP_STATUS = 8 };
       "100", "N",                                                              \
       "Members of a channel up to which it is told who joins and leaves; in "  \
       "larger ones only how many there are")                                   \
+    X(HTTP_CONCURRENT, "limits.http_concurrent", NULL, TWP_COUNT, TWP_RUN, 1,  \
+      1e5, "100", "N",                                                         \
+      "Requests of tw.http that a worker has under way at once; others wait")  \
+    X(HTTP_PER_HOST, "limits.http_per_host", NULL, TWP_COUNT, TWP_RUN, 1, 1e5, \
+      "20", "N", "Of those, to one host")                                      \
+    X(HTTP_QUEUE, "limits.http_queue", NULL, TWP_COUNT, TWP_RUN, 1, 1e6,       \
+      "1000", "N",                                                             \
+      "Requests of tw.http that wait in a worker; more are answered "          \
+      "overloaded")                                                            \
+    X(HTTP_ANSWER, "limits.http_answer", NULL, TWP_BYTES, TWP_RUN, 1024, 1e9,  \
+      "16MiB", "SIZE", "What a script may set max_body of tw.http to")         \
+    X(HTTP_MEMORY, "limits.http_memory", NULL, TWP_BYTES, TWP_RUN, 1 << 16,    \
+      1e12, "64MiB", "SIZE",                                                   \
+      "Bodies of requests and answers of tw.http that a worker holds; more "   \
+      "are answered overloaded")                                               \
+    X(HTTP_FAILURES, "limits.http_failures", NULL, TWP_COUNT, TWP_RUN, 1, 1e9, \
+      "5", "N",                                                                \
+      "Failures of a host in a row; then tw.http answers unavailable without " \
+      "asking it, but for a probe now and then")                               \
+    X(HTTP_PAUSE, "limits.http_pause", NULL, TWP_SECONDS, TWP_RUN, 0.001, 60,  \
+      "1s", "TIME",                                                            \
+      "How long until the first probe; twice as long after each that failed, " \
+      "at most a minute")                                                      \
     X(READ_TURN, "limits.read_turn", NULL, TWP_BYTES, TWP_RUN, 1024, 1 << 16,  \
       "64KiB", "SIZE", "Bytes read of one connection in one turn")             \
     X(READ_TURN_FRAMES, "limits.read_turn_frames", NULL, TWP_COUNT, TWP_RUN,   \
       1, 1e6, "128", "N", "Frames handled of one connection in one turn")
 
 #define TWP_FLAG_OPTIONS(X)                                                    \
+    X(REDIS_URL, NULL, "redis", TWP_TEXT, TWP_RUN, 0, 0, "none", "URL",        \
+      "The Redis server named main: redis://user:password@host:port/db, "      \
+      "rediss:// with TLS, or unix:PATH. In TIDEWIRE_REDIS others do not see " \
+      "its password")                                                          \
     X(CONFIG_FILE, NULL, "config", TWP_TEXT,                                   \
       TWP_RUN | TWP_CHECK | TWP_ASK | TWP_STATUS, 0, 0, "none", "FILE",        \
       "Lua file that returns a table of options")                              \
     X(JSON, NULL, "json", TWP_SWITCH, TWP_STATUS, 0, 0, "false", "",           \
-      "Print the server's answer as it is")
+      "Print the server's answer as it is")                                    \
+    X(FORMAT, NULL, "format", TWP_CHOICE, TWP_CHECK, 0, 0, "text",             \
+      "text|json", "How what is wrong is told: lines, or one JSON object")     \
+    X(WATCH, NULL, "watch", TWP_SWITCH, TWP_RUN, 0, 0, "false", "",            \
+      "Reload when a script changes, and show what is wrong with it")
 
 #define TWP_OPTIONS(X)                                                         \
     TWP_LISTEN_OPTIONS(X)                                                      \
     TWP_LUA_OPTIONS(X)                                                         \
+    TWP_HTTP_OPTIONS(X)                                                        \
     TWP_LIMIT_OPTIONS(X)                                                       \
     TWP_FLAG_OPTIONS(X)
 

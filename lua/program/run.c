@@ -13,13 +13,17 @@
 #include "command.h"
 #include "host.h"
 #include "notify.h"
+#include "redis.h"
 #include "secret.h"
+#include "watch.h"
 
 /* The program runs one server; its workers are forks of it. */
 static struct run {
     twp_log log;
     tw_member_hooks script; /* the bridge's own */
     twp_listen listen;
+    twp_redis redis;
+    twp_watch watch;
 } run;
 
 /* ---- what to open ------------------------------------------------------- */
@@ -102,6 +106,7 @@ static void on_ready(const tw_ready *ready, void *user) {
                       &run.log);
     }
     twp_text_deinit(&text);
+    twp_watch_ready(&run.watch, ready->runtime_dir);
     twp_notify("READY=1");
 }
 
@@ -177,6 +182,10 @@ static void warn_root(const tw_master_config *config) {
 static int on_start(tw_server *server, const tw_member *member, char *report,
                     void *user) {
     run.log.worker = (int)member->slot;
+    int code = twp_redis_add(&run.redis, server, report);
+    if (code != 0) {
+        return code;
+    }
     return run.script.start(server, member, report, user);
 }
 
@@ -223,10 +232,19 @@ static int serve(const twp_settings *settings, const twp_lua *host,
 static bool take_listen(const twp_settings *settings) {
     twp_text problems = {0};
     twp_listen_init(&run.listen, settings, &problems);
+    twp_redis_init(&run.redis, settings, &problems);
     bool is_fine = problems.len == 0;
     twp_text_write(&problems, STDERR_FILENO);
     twp_text_deinit(&problems);
     return is_fine;
+}
+
+/* True when nothing is to be watched, too. */
+static bool watch(const twp_settings *settings, const char *script) {
+    return !twp_settings_is_on(settings, TWP_WATCH_OPTION, false) ||
+           twp_watch_start(&run.watch, script,
+                           twp_settings_text(settings, TWP_CONFIG_FILE_OPTION),
+                           &run.log);
 }
 
 int twp_run(twp_settings *settings, const char *operand) {
@@ -248,10 +266,12 @@ int twp_run(twp_settings *settings, const char *operand) {
     if (take_listen(settings)) {
         twp_lua host;
         twp_lua_init(&host, settings, script, &run.log);
-        status = serve(settings, &host, token);
+        status = watch(settings, script) ? serve(settings, &host, token) : 1;
+        twp_watch_stop(&run.watch);
         twp_lua_deinit(&host);
     }
     twp_listen_deinit(&run.listen);
+    twp_redis_deinit(&run.redis);
     twp_secret_free(token);
     twp_log_deinit(&run.log);
     return status;

@@ -37,19 +37,27 @@ static bool read_line(const char *path, char line[MAX_SECRET + 2]) {
     return true;
 }
 
-static bool read_token(const char *path, char **token) {
+bool twp_secret_read(const char *path, char **secret, const char **why) {
     char line[MAX_SECRET + 2];
     if (!read_line(path, line)) {
-        return tell(path, strerror(errno));
+        *why = strerror(errno);
+        return false;
     }
     size_t len = strlen(line);
     bool is_ok = len > 0 && len <= MAX_SECRET;
     if (is_ok) {
-        *token = twp_copy(line);
+        *secret = twp_copy(line);
+    } else {
+        *why = len == 0 ? "its first line is empty"
+                        : "its first line is over 1024 bytes";
     }
     explicit_bzero(line, sizeof line);
-    return is_ok || tell(path, len == 0 ? "its first line is empty"
-                                        : "its first line is over 1024 bytes");
+    return is_ok;
+}
+
+static bool read_token(const char *path, char **token) {
+    const char *why;
+    return twp_secret_read(path, token, &why) || tell(path, why);
 }
 
 bool twp_secret_token(const twp_settings *settings, char **token) {

@@ -10,6 +10,10 @@
  * none or both are set, told on stderr without the token. */
 bool twp_secret_token(const twp_settings *settings, char **token);
 
+/* The first line of a file, in the same way: true and *secret is given; else
+ * *why is a static text or errno's. */
+bool twp_secret_read(const char *path, char **secret, const char **why);
+
 /* Overwrites and frees; NULL is allowed. */
 void twp_secret_free(char *secret);
 

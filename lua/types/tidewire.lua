@@ -267,6 +267,18 @@ function Conn:login(user, info) end
 ---@return tw.Error? err
 function Conn:alarm(seconds, name) end
 
+---@class tw.ConnLimit
+---@field rate number? messages a second
+---@field bytes number? the same in bytes
+---@field burst number? how many may come at once
+---@field over "close"|"drop"|"wait"? "close"
+
+--- What it may send, in the place of the app's rate; nil: the app's again.
+---@param options tw.ConnLimit?
+---@return true? ok
+---@return tw.Error? err
+function Conn:limit(options) end
+
 --------------------------------------------------------------------------------
 -- Channels
 --------------------------------------------------------------------------------
@@ -475,6 +487,118 @@ function User:disconnect(code, reason) end
 function tw.user(id) end
 
 --------------------------------------------------------------------------------
+-- Shared by all workers
+--------------------------------------------------------------------------------
+
+---@alias tw.Kept string|number|boolean|table
+
+--- A dictionary in memory that all workers share. An error "overloaded" says
+--- that its lock was busy and nothing was done.
+---@class tw.Dict
+local Dict = {}
+
+---@param key string
+---@return tw.Kept? value
+---@return tw.Error? err
+function Dict:get(key) end
+
+---@param key string
+---@param value tw.Kept
+---@param ttl number? seconds
+---@return true? ok
+---@return tw.Error? err
+function Dict:set(key, value, ttl) end
+
+--- Only where there is none; otherwise an error "exists".
+---@param key string
+---@param value tw.Kept
+---@param ttl number? seconds
+---@return true? ok
+---@return tw.Error? err
+function Dict:add(key, value, ttl) end
+
+---@param key string
+---@param n number? 1
+---@param init number? 0: where it begins
+---@param ttl number? seconds, when it begins
+---@return number? value
+---@return tw.Error? err
+function Dict:incr(key, n, init, ttl) end
+
+--- Puts what fn makes of the value in its place; fn runs again when somebody
+--- else was faster. It returns the new value and maybe a ttl; nil removes the
+--- entry; nil and an error leave it.
+---@async
+---@param key string
+---@param fn async fun(value: tw.Kept?): tw.Kept?, any
+---@return tw.Kept? value
+---@return any err
+function Dict:update(key, fn) end
+
+---@param key string
+---@return boolean? was_there
+---@return tw.Error? err
+function Dict:delete(key) end
+
+---@param limit integer? 1000
+---@return string[]? keys
+---@return tw.Error? err
+function Dict:keys(limit) end
+
+---@return true? ok
+---@return tw.Error? err
+function Dict:flush() end
+
+---@class tw.DictOptions
+---@field bytes integer? 4 MiB
+
+---@param name string
+---@param options tw.DictOptions?
+---@return tw.Dict dict
+---@return tw.Error? err in a hook: there is no memory for it
+function tw.dict(name, options) end
+
+---@class tw.LimitOptions
+---@field rate number how many a second
+---@field burst number? how many at once; as many as in a second
+
+--- Takes one; otherwise an error "limit" with retry_after, in seconds.
+---@param key string
+---@param options tw.LimitOptions
+---@return true? ok
+---@return tw.Error? err
+function tw.limit(key, options) end
+
+---@class tw.RedisPipeline
+local RedisPipeline = {}
+
+---@param command string
+---@param ... string|number|boolean
+function RedisPipeline:call(command, ...) end
+
+---@class tw.Redis
+---@field name string
+local Redis = {}
+
+--- Waits. Nothing is nil without an error, and false within a table.
+---@param command string
+---@param ... string|number|boolean
+---@return string|number|table|nil value
+---@return tw.Error? err
+function Redis:call(command, ...) end
+
+--- Waits. An error that Redis answers with is one of the results.
+---@param fn fun(p: tw.RedisPipeline)
+---@return (string|number|boolean|table)[]? results
+---@return tw.Error? err
+function Redis:pipeline(fn) end
+
+--- A Redis server of the configuration.
+---@param name string? "main"
+---@return tw.Redis redis
+function tw.redis(name) end
+
+--------------------------------------------------------------------------------
 -- Time and tasks
 --------------------------------------------------------------------------------
 
@@ -646,6 +770,52 @@ function tw.json.array(list) end
 
 ---@type any
 tw.json.null = nil
+
+---@class tw.http.Options
+---@field headers table<string, string|number|(string|number)[]>?
+---@field query table<string, string|number|boolean|(string|number|boolean)[]>?
+---@field timeout number? Seconds for all of it: 10.
+---@field connect number? Seconds to connect: 5.
+---@field max_body integer? Bytes of the answer: 1 MiB.
+---@field redirects integer? How many are followed: none.
+
+---@class tw.http.Request: tw.http.Options
+---@field url string
+---@field method string? "GET"
+---@field body tw.Data?
+
+---@class tw.http.Response
+---@field status integer
+---@field headers table<string, string> Names in lower case.
+---@field body string
+local Response = {}
+
+---@return table? value
+---@return tw.Error? err
+function Response:json() end
+
+tw.http = {}
+
+--- Waits. Any status is an answer.
+---@param url string
+---@param options tw.http.Options?
+---@return tw.http.Response? res
+---@return tw.Error? err
+function tw.http.get(url, options) end
+
+--- Waits.
+---@param url string
+---@param body tw.Data?
+---@param options tw.http.Options?
+---@return tw.http.Response? res
+---@return tw.Error? err
+function tw.http.post(url, body, options) end
+
+--- Waits.
+---@param options tw.http.Request
+---@return tw.http.Response? res
+---@return tw.Error? err
+function tw.http.request(options) end
 
 tw.utf8 = {}
 

@@ -63,11 +63,10 @@ describe("the language", () => {
 });
 
 describe("reserved names", () => {
-  for (const name of ["limit", "dict", "redis", "http", "metric", "pb", "rooms", "room"]) {
+  for (const name of ["metric", "pb", "rooms", "room"]) {
     raises(`tw.${name} is not available`, `return tw.${name}`, new RegExp(`'?${name}'? is not available in this version`));
   }
   for (const [code, name] of [
-    ["conn:limit {}", "limit"],
     ["conn:join 'x'", "join"],
     ["conn:leave 'x'", "leave"],
     ["tw.publish('x', 'y', { priority = 1 })", "priority"],

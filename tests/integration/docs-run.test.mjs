@@ -2,6 +2,7 @@
  * say of them. SPDX-License-Identifier: MIT */
 import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
+import { generateKeyPairSync, sign } from "node:crypto";
 import { once } from "node:events";
 import { existsSync, readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
@@ -200,6 +201,23 @@ describe("authenticate.md", () => {
     await (await Client.open(server, `/?token=${token}`)).expect('{"hello":"Ada"}');
     for (const wrong of ["", "x".repeat(24), `../sessions/${token}`]) {
       await assert.rejects(Client.open(server, `/?token=${encodeURIComponent(wrong)}`), (error) => error.status === 401);
+    }
+  });
+
+  test("a signed token lets in whom it names", async () => {
+    const { publicKey, privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
+    const part = (value) => Buffer.from(JSON.stringify(value)).toString("base64url");
+    const token = (changed) => {
+      const claims = { iss: "https://app.example", aud: "push", sub: "42", name: "Ada", exp: Math.floor(Date.now() / 1000) + 3600 };
+      const text = `${part({ alg: "ES256" })}.${part({ ...claims, ...changed })}`;
+      return `${text}.${sign("sha256", Buffer.from(text), { key: privateKey, dsaEncoding: "ieee-p1363" }).toString("base64url")}`;
+    };
+    const scripts = scriptsOf(filesOf(name)).write("keys/app.pem", publicKey.export({ type: "spki", format: "pem" }));
+    const server = await serve(scripts, "jwt.lua", { settings: { files: ["keys/"] } });
+    await (await Client.open(server, `/?token=${token()}`)).expect('{"hello":"Ada"}');
+    await (await Client.open(server, "/", { headers: { authorization: `Bearer ${token()}` } })).expect('{"hello":"Ada"}');
+    for (const wrong of ["", "x", token({ exp: 1 }), token({ aud: "other" }), token({ sub: undefined }), `${token()}A`]) {
+      await assert.rejects(Client.open(server, `/?token=${wrong}`), (error) => error.status === 401);
     }
   });
 

@@ -15,7 +15,7 @@ const PLAIN = 'return require("tidewire").app {}\n';
 
 /* What is added to a fragment so that it is a whole script. */
 const WRAPPED = {
-  statements: (text) => `local tw = require "tidewire"\nlocal function _(conn, msg, room)\n${text}\nend\nreturn tw.app { on_stop = _ }\n`,
+  statements: (text) => `local tw = require "tidewire"\nlocal function _(conn, msg, room, text)\n${text}\nend\nreturn tw.app { on_stop = _ }\n`,
   fields: (text) => `local tw = require "tidewire"\nreturn tw.app {\n${text}}\n`,
 };
 
@@ -81,7 +81,7 @@ describe("blocks of Lua", () => {
     const wrong = [
       'local tw = require "tidewire"\nreturn tw.app {\n    on_mesage = function() end,\n}\n',
       'local tw = require "tidewire"\ncount = 1\nreturn tw.app {}\n',
-      'local tw = require "tidewire"\nlocal d = tw.dict("x")\nreturn tw.app {}\n',
+      'local tw = require "tidewire"\nlocal d = tw.rooms {}\nreturn tw.app {}\n',
     ];
     let said = "";
     for (const text of wrong) {
@@ -107,7 +107,7 @@ describe("other blocks", () => {
 
   async function checkCommand(line, place) {
     const words = line.replace(/\s+#.*$/, "").split(/\s+/);
-    const known = ["run", "check", "reload", "drain", "status"];
+    const known = ["run", "check", "new", "reload", "drain", "status"];
     let command = known.includes(words[0]) ? [words[0]] : ["run"];
     command = words[0] === "bench" ? words.slice(0, 2) : command;
     if (words[0] === "help" || words[0].startsWith("--")) {
@@ -222,7 +222,7 @@ describe("names for scripts", () => {
     ...quoted(api.prose).filter((text) => /^tw\.log\.\w+\(/.test(text)),
   ];
   const documented = (owner) => sorted(entries.map((text) => new RegExp(`^${owner}[.:]([a-z0-9_.]+)`).exec(text)?.[1]).filter(Boolean));
-  const deeper = { config: ["get"], file: ["read"], node: ["id"], log: ["debug", "info", "warn", "error"], json: ["encode", "decode", "raw", "array", "null"], utf8: ["valid", "len", "sub"] };
+  const deeper = { config: ["get"], file: ["read"], node: ["id"], log: ["debug", "info", "warn", "error"], json: ["encode", "decode", "raw", "array", "null"], utf8: ["valid", "len", "sub"], http: ["get", "post", "request"], jwt: ["verify"], crypto: ["sha256", "hmac", "random", "equal", "to_hex", "from_hex", "to_base64", "from_base64", "to_base64url", "from_base64url"] };
 
   test("tw: the reference lists what there is", () => {
     const expected = words("module.c", "names").flatMap((name) => deeper[name]?.map((field) => `${name}.${field}`) ?? [name]);
@@ -240,7 +240,7 @@ describe("names for scripts", () => {
     assert.deepEqual(sorted(/msg="([^"]*)"/.exec(stderr)[1].split(" ")), documented("tw"));
   });
 
-  const objects = { conn: ["conn.c", "fields"], msg: ["msg.c", "fields"], req: ["request.c", "fields"], channel: ["channel.c", "fields"], user: ["user.c", "fields"], remote: ["remote.c", "fields"], sub: ["listen.c", "fields"], timer: ["timer.c", "fields"], task: ["task.c", "fields"] };
+  const objects = { conn: ["conn.c", "fields"], msg: ["msg.c", "fields"], req: ["request.c", "fields"], channel: ["channel.c", "fields"], user: ["user.c", "fields"], remote: ["remote.c", "fields"], sub: ["listen.c", "fields"], timer: ["timer.c", "fields"], task: ["task.c", "fields"], dict: ["dict.c", "fields"] };
   for (const [owner, [file, table]] of Object.entries(objects)) {
     test(`${owner}: the reference lists what there is`, () => {
       const inProse = { channel: "name", user: "id" }[owner];

@@ -148,6 +148,21 @@ describe("the program", () => {
     assert.match(configured, /3 routes/);
   });
 
+  test("makes projects from the templates that came along, and they run", () => {
+    for (const template of ["chat", "dashboard", "notify"]) {
+      execFileSync(join(prefix, "bin/tidewire"), ["new", template, template], { cwd: work, stdio: "pipe" });
+      const checked = execFileSync(join(prefix, "bin/tidewire"), ["check", "--config", "config.lua"], { cwd: join(work, template), encoding: "utf8" });
+      assert.match(checked, /^main\.lua: ok/);
+    }
+    assert.ok(existsSync(join(prefix, "share/tidewire/templates/chat/main.lua")));
+  });
+
+  test("brings what editors want", () => {
+    for (const name of ["tidewire.lua", "luacheck.lua"]) {
+      assert.ok(existsSync(join(prefix, "share/tidewire/lua/types", name)), name);
+    }
+  });
+
   test("is installed again without touching the settings", () => {
     const config = join(prefix, "etc/tidewire/config.lua");
     writeFileSync(config, "return {}");
@@ -222,7 +237,7 @@ describe("the Debian packages", { skip: !has("dpkg-shlibdeps") && "there is no d
     for (const line of listed) {
       assert.match(line, /^[d-]rw[x-]r-[x-]r-[x-] root\/root /);
     }
-    for (const path of ["usr/bin/tidewire", "usr/share/tidewire/lua/tidewire/task.lua", "usr/share/tidewire/scripts/main.lua", "usr/share/tidewire/scripts/www/index.html",
+    for (const path of ["usr/bin/tidewire", "usr/share/tidewire/lua/tidewire/task.lua", "usr/share/tidewire/scripts/main.lua", "usr/share/tidewire/scripts/www/index.html", "usr/share/tidewire/templates/chat/www/index.html",
       "usr/lib/systemd/system/tidewire.service", "etc/tidewire/config.lua", "usr/share/doc/tidewire/copyright"]) {
       assert.ok(existsSync(join(root, path)), path);
     }

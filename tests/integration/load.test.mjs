@@ -90,7 +90,7 @@ describe("tw.app", () => {
   finds("an error policy that is none", 'return tw.app { errors = "hide" }', /errors must be 'close' or 'ignore'/);
   finds("a rate of nothing", "return tw.app { rate = {} }", /needs messages or bytes/);
   finds("a rate with an unknown option", "return tw.app { rate = { message = 5 } }", /'message' \(did you mean 'messages'\?\)/);
-  finds("a rate with an unknown end", 'return tw.app { rate = { messages = 5, over = "explode" } }', /rate\.over must be/);
+  finds("a rate with an unknown end", 'return tw.app { rate = { messages = 5, over = "explode" } }', /rate: over must be/);
   finds("origins that are no list", 'return tw.app { origins = "https://a.example" }', /origins must be a list/);
   finds("an origin that is no pattern", 'return tw.app { origins = { "https://a.example/path" } }', /origin/, null);
   finds("a drain code out of range", "return tw.app { drain = { code = 99 } }", /code must be/);

@@ -20,6 +20,8 @@
 #include <cmocka.h>
 #include <tidewire/lua.h>
 
+#include "dict/dict.h"
+
 /* No test uses all of it. */
 #pragma GCC diagnostic ignored "-Wunused-function"
 
@@ -78,6 +80,8 @@ struct tw_conn {
     tw_subscribed subscribed; /* what it will be answered */
     int done_count;
     int subscribe_error; /* what the next subscribe answers at once */
+    tw_rate limit;
+    int limit_count; /* tw_conn_limit was called so often */
     char alarm[72];
     uint64_t alarm_ms;
     void *data;
@@ -154,6 +158,8 @@ struct tw_server {
     tw_count_cb count_cb;
     void *count_arg;
     int stopped_count;
+    tw__dicts dicts; /* see bridge_hooks_dict.h */
+    int dict_error;  /* what opening one answers */
     tw_lua *lua;
     tw_hooks hooks;
 };
@@ -665,6 +671,7 @@ int tw_channel_count(tw_server *server, tw_str channel, tw_count_cb cb,
 }
 
 #include "bridge_hooks_asked.h"
+#include "bridge_hooks_dict.h"
 
 /* ---- requests ----------------------------------------------------------- */
 
@@ -897,6 +904,7 @@ static void fake_free(tw_server *server) {
     assert_null(server->timers); /* nothing of the bridge's is left */
     assert_null(server->subscriptions);
     tw_lua_destroy(server->lua);
+    tw__dicts_deinit(&server->dicts);
     while (server->conns) {
         tw_conn *conn = server->conns;
         server->conns = conn->next;

@@ -16,6 +16,7 @@
 #include "../../lua/program/listen_unix.c"
 #include "../../lua/program/nearest.c"
 #include "../../lua/program/option.c"
+#include "../../lua/program/redis_paths.c"
 #include "../../lua/program/secret.c"
 #include "../../lua/program/settings.c"
 #include "../../lua/program/text.c"

@@ -179,12 +179,12 @@ static void test_a_missing_value_is_told(void **state) {
                         "--listen needs a value: ADDR:PORT\n");
 }
 
-static void test_flags_of_a_later_version_say_so(void **state) {
+static void test_a_redis_server_is_named_by_its_url(void **state) {
     fixture *f = *state;
-    flags(f, "--redis redis://x --watch app.lua");
-    assert_string_equal(text_of(&f->problems),
-                        "--redis is not available in this version\n"
-                        "--watch is not available in this version\n");
+    flags(f, "--redis redis://x app.lua");
+    assert_string_equal(text_of(&f->problems), "");
+    assert_string_equal(
+        twp_settings_text(&f->settings, TWP_REDIS_URL_OPTION), "redis://x");
     assert_string_equal(f->line.operand, "app.lua");
 }
 
@@ -363,7 +363,7 @@ int main(void) {
         TEST(test_an_unknown_flag_like_nothing_names_none),
         TEST(test_a_flag_of_another_command_is_unknown),
         TEST(test_a_missing_value_is_told),
-        TEST(test_flags_of_a_later_version_say_so),
+        TEST(test_a_redis_server_is_named_by_its_url),
         TEST(test_a_second_script_is_too_many),
         TEST(test_after_two_dashes_there_are_no_flags),
         TEST(test_help_and_version_are_noticed),

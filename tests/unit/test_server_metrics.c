@@ -32,6 +32,14 @@ static tw__board *make_board(void) {
     second->page.turn_times.sum_us = 1500250;
     tw__durations_note(&second->page.freeze_times, 700);
     tw__durations_note(&second->page.freeze_times, 2000000);
+    const tw__dict_part *part;
+    board->dicts = tw__dict_region_create(1 << 20, false);
+    assert_non_null(board->dicts);
+    assert_int_equal(
+        tw__dict_region_open(board->dicts, "a\"b", 3, 512 << 10, &part), 0);
+    tw__dict_part_at(board->dicts, part, 0)->entries = 3;
+    tw__dict_part_at(board->dicts, part, 3)->entries = 4;
+    tw__dict_part_at(board->dicts, part, 3)->used = 5;
     return board;
 }
 
@@ -58,6 +66,10 @@ static void the_figures_of_each_slot_are_told(void **state) {
         "tidewire_restarts_total{slot=\"1\"} 4\n",
         "tidewire_messages_received_total{slot=\"1\"} 18446744073709551615\n",
         "tidewire_connections{slot=\"1\"} 17\n",
+        "tidewire_dict_bytes{dict=\".limits\"} 131072\n",
+        "tidewire_dict_bytes{dict=\"a\\\"b\"} 524288\n",
+        "tidewire_dict_entries{dict=\"a\\\"b\"} 7\n",
+        "tidewire_dict_used_bytes{dict=\"a\\\"b\"} 320\n",
         "tidewire_process_resident_memory_bytes{slot=\"1\"} ",
     };
     for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {

@@ -45,10 +45,11 @@ typedef struct tw_dict_value {
 TW_API int tw_dict_open(tw_server *server, tw_str name, size_t bytes,
                         tw_dict **dict);
 
-/* What tw_dict_open would answer, without making one; *left (may be NULL) is
- * how much of the region nobody has. With `promised` bytes gone as well. */
+/* What tw_dict_open would answer, without making one. *promised are bytes of
+ * the region that others are to get; what this one would take is added to them.
+ * *left is how much there is for it. TW_EINVALID, TW_ELIMIT, TW_ENOMEM. */
 TW_API int tw_dict_check(tw_server *server, tw_str name, size_t bytes,
-                         size_t promised, size_t *left);
+                         size_t *promised, size_t *left);
 
 /* The longest value that fits beside a key: half of a shard. */
 TW_API size_t tw_dict_max_bytes(const tw_dict *dict, size_t key_len);
@@ -76,6 +77,7 @@ TW_API int tw_dict_incr(tw_dict *dict, tw_str key, double n, double init,
                         uint64_t ttl_ms, double *result);
 /* TW_ENOT_FOUND. */
 TW_API int tw_dict_delete(tw_dict *dict, tw_str key);
+/* Of all shards; when one is busy those before it are empty. */
 TW_API int tw_dict_flush(tw_dict *dict);
 
 /* Some keys, in no order: at most `max` (1 to 64), borrowed as the bytes of

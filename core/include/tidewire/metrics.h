@@ -137,6 +137,49 @@
       "Sends, closes and subscriptions of connections by id or user")          \
     X(HEARD_DROPPED, "subscription_publications_dropped",                      \
       "Publications that host subscriptions missed: too many waited")           \
+    X(DICT_EVICTED, "dict_evicted",                                            \
+      "Entries of dictionaries that went to make room for others")             \
+    X(DICT_EXPIRED, "dict_expired",                                            \
+      "Entries of dictionaries whose time was over")                           \
+    X(DICT_BUSY, "dict_busy",                                                  \
+      "Times a lock of a dictionary was not to be had within 5 ms")            \
+    X(DICT_EMPTIED, "dict_shards_emptied",                                     \
+      "Shards emptied because a worker died while it changed them")            \
+    X(HTTP_OUT, "http_client_requests", "Requests to other servers")           \
+    X(HTTP_OUT_TIMEOUT, "http_client_timeouts",                                \
+      "Of those, without a whole answer in time")                              \
+    X(HTTP_OUT_UNAVAILABLE, "http_client_unavailable",                         \
+      "Of those, without a connection, or one that broke; or not sent")        \
+    X(HTTP_OUT_BROKEN, "http_client_breaker_refused",                          \
+      "Of those, not sent because their host is left alone")                   \
+    X(HTTP_OUT_DENIED, "http_client_denied",                                   \
+      "Requests whose certificate or redirect was not accepted")               \
+    X(HTTP_OUT_INVALID, "http_client_invalid",                                 \
+      "Requests that were malformed, or whose answer was")                     \
+    X(HTTP_OUT_LIMIT, "http_client_too_long",                                  \
+      "Requests with too long an answer, or too many redirects")               \
+    X(HTTP_OUT_OVERLOADED, "http_client_overloaded",                           \
+      "Requests refused: too many waited, or too much memory was held")        \
+    X(HTTP_OUT_CANCELLED, "http_client_cancelled",                             \
+      "Requests that were called off")                                         \
+    X(REDIS_SENT, "redis_commands",                                            \
+      "Commands sent to Redis")                                                \
+    X(REDIS_ANSWERED, "redis_answers",                                         \
+      "Of those, answered")                                                    \
+    X(REDIS_ERRORS, "redis_errors",                                            \
+      "Of those, answered with an error")                                      \
+    X(REDIS_UNAVAILABLE, "redis_unavailable",                                  \
+      "Commands without a connection to Redis, or one that broke")             \
+    X(REDIS_TIMEOUTS, "redis_timeouts",                                        \
+      "Commands not answered in time")                                         \
+    X(REDIS_REFUSED, "redis_refused",                                          \
+      "Commands refused because too much waited")                              \
+    X(REDIS_CONNECTED, "redis_connected",                                      \
+      "Connections to Redis that became ready")                                \
+    X(REDIS_BROKEN, "redis_broken",                                            \
+      "Of those, that broke")                                                  \
+    X(REDIS_FAILED, "redis_connect_failed",                                    \
+      "Attempts to connect to Redis that came to nothing")                     \
     X(SLOW_EVENTS, "slow_events", "Times a subscriber's queue was full")       \
     X(HOOK_CALLS, "hook_calls", "Calls of script hooks")                       \
     X(HOOK_ERRORS, "hook_errors", "Script hooks that raised")                  \
@@ -182,6 +225,16 @@
       "Memory of those, bookkeeping included")                                 \
     X(LINK_QUEUED_BYTES, "link_queued_bytes",                                  \
       "Bytes waiting for other members")                                       \
+    X(HTTP_OUT_ACTIVE, "http_client_active",                                   \
+      "Requests to other servers under way")                                   \
+    X(HTTP_OUT_WAITING, "http_client_waiting",                                 \
+      "Requests to other servers that wait for their turn")                    \
+    X(HTTP_OUT_BREAKERS, "http_client_open_breakers",                          \
+      "Hosts that are left alone")                                             \
+    X(REDIS_CONNECTIONS, "redis_connections",                                  \
+      "Connections to Redis that are ready")                                   \
+    X(REDIS_PENDING, "redis_pending",                                          \
+      "Commands that Redis has not answered yet")                              \
     X(LUA_BYTES, "lua_memory_bytes", "Memory of the script VMs")               \
     X(WAITING_HOOKS, "waiting_hooks", "Hooks that wait")                       \
     X(GENERATION, "generation", "Number of the running script generation")

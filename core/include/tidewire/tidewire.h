@@ -187,7 +187,9 @@ typedef struct tw_route_config {
     tw_rate rate;
     uint32_t drain_spread_ms; /* [5000] a drain closes connections over this */
     uint16_t drain_code;      /* [1012] */
-    uint32_t user_connections; /* [0 = unlimited] of one user, on this route */
+    /* [0 = unlimited] Connections that a user may have, of all routes, when one
+     * comes to this route. */
+    uint32_t user_connections;
     bool closes_newest; /* the new one is closed when there are too many; else
                            the oldest. With 3006 */
     tw_deflate deflate;       /* [TW_DEFLATE_SHARED] */
@@ -263,6 +265,23 @@ typedef struct tw_listen_options {
 
 /* ---- server ------------------------------------------------------------ */
 
+/* Requests to other servers, see tidewire/http.h; of each worker. 0 takes the
+ * default in brackets. */
+typedef struct tw_http_config {
+    uint32_t concurrent;   /* [100] under way at once; as many connections kept */
+    uint32_t per_host;     /* [20] of them to one host */
+    uint32_t queue;        /* [1000] that wait for their turn */
+    uint32_t failures;     /* [5] in a row, each within 60 s of the one before,
+                              then the host is left alone ... */
+    uint32_t pause_ms;     /* [1000] ... for so long; twice as long after each
+                              probe that failed, up to 60 s */
+    size_t max_body_bytes; /* [16 MiB] that a request may ask to be answered */
+    size_t memory_bytes;   /* [64 MiB] of bodies and answers held */
+    const char *ca_file;   /* [the system's] PEM file of those who are trusted
+                              to sign certificates */
+    const char *proxy;     /* [none] "http://proxy:3128" */
+} tw_http_config;
+
 /* Zero-initialise; 0 takes the default in brackets. Everything is copied but
  * the hooks' functions and the user pointers. */
 typedef struct tw_config {
@@ -304,11 +323,13 @@ typedef struct tw_config {
     size_t delivery_budget_bytes;    /* [16 MiB] from a home to one worker */
     size_t history_budget_bytes;     /* [256 MiB] kept by this worker as home */
     size_t recover_limit_bytes;      /* [4 MiB] sent for one recovery */
+    size_t dict_memory_bytes;        /* [32 MiB] of all dictionaries */
     uint32_t presence_grace_ms;      /* [5000] in which coming back is no event */
     uint32_t presence_told_max;      /* [100] members up to which events are
                                         told; in larger channels only numbers */
     size_t read_turn_bytes;          /* [64 KiB] of one connection in a turn */
     uint32_t read_turn_frames;       /* [128] the same in frames */
+    tw_http_config http;             /* requests to others */
 } tw_config;
 
 /* 0, TW_EINVALID (a listen address), TW_EEXISTS (address in use), TW_EDENIED,
@@ -357,7 +378,8 @@ TW_API int tw_post(tw_server *server, void (*cb)(tw_server *server, void *arg),
                    void *arg);
 
 /* While frozen no hook starts: public sockets are not read or accepted, alarms
- * and timers wait; deliveries and the writing of what is queued go on, and
+ * and timers wait, and so does the callback of a subscribe that succeeds, which
+ * begins after the thaw; deliveries and the writing of what is queued go on, and
  * on_abandon and on_gone still tell of ends. Costs nothing per connection.
  * Counted: thaw as often as frozen. */
 TW_API void tw_server_freeze(tw_server *server);
@@ -530,6 +552,11 @@ TW_API void tw_conn_done(tw_conn *conn);
  * TW_ENOMEM. */
 TW_API int tw_conn_alarm(tw_conn *conn, tw_str name, uint64_t ms);
 
+/* In place of the route's rate for this connection from now on; NULL: the
+ * route's again. What it may send at the moment gets no more by it. 0,
+ * TW_ECLOSED, TW_EINVALID (not a number, or below 0), TW_ENOMEM. */
+TW_API int tw_conn_limit(tw_conn *conn, const tw_rate *rate);
+
 /* ---- timers ------------------------------------------------------------- */
 
 /* `cb` after `ms` once; not while frozen. NULL without memory. The timer is
@@ -550,5 +577,7 @@ TW_API void tw_server_set_idle(tw_server *server,
 #endif
 
 #include "tidewire/channels.h"
+#include "tidewire/dict.h"
+#include "tidewire/http.h"
 #include "tidewire/users.h"
 #endif

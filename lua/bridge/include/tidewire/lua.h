@@ -98,7 +98,26 @@ TW_API void tw_lua_stop(tw_lua *lua);
 /* The number of the running generation, 0 before the first. */
 TW_API uint32_t tw_lua_generation(const tw_lua *lua);
 
-/* Loads the script without a server, as `tidewire check` does: syntax,
+/* One thing that is wrong with a script. */
+typedef struct tw_lua_finding {
+    const char *file; /* as `require` found it; of the config for the script */
+    unsigned line;    /* 0: it has none */
+    const char *message;
+} tw_lua_finding;
+
+/* Borrows the finding. */
+typedef void (*tw_lua_finding_cb)(const tw_lua_finding *finding, void *arg);
+
+/* Loads the script without a server, as `tidewire check` does, and looks
+ * through every file that it loaded: calls `found` for all that is wrong, by
+ * file and line, also what would only fail when a hook runs. 0: nothing is,
+ * and `report` (TW_REPORT_MAX bytes) says what there is ("2 routes, 1 channel
+ * class"); else TW_EINVALID or an error of tw_lua_start, with at least one
+ * finding; or TW_ENOMEM, which may come without. */
+TW_API int tw_lua_inspect(const tw_lua_config *config, tw_lua_finding_cb found,
+                          void *arg, char *report);
+
+/* Only loads the script without a server: syntax,
  * globals, hooks, options, routes and classes are checked. 0 and then `report`
  * says what was found ("2 routes, 1 class"), or the errors of tw_lua_start. */
 TW_API int tw_lua_check(const tw_lua_config *config, char *report);

@@ -1,0 +1,5 @@
+-- The settings of @NAME@; `tidewire help options` lists all there are.
+return {
+    listen = "127.0.0.1:8080",
+    script = "main.lua",
+}
