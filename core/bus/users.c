@@ -31,23 +31,18 @@ static void close_conn(tw__bus *bus, const uint8_t *id) {
 }
 
 /* `second` holds how many there may be, and above it which is closed. Who was
- * told to close leaves by itself; until then it counts, so more are closed
- * only as more come. */
+ * told to close leaves by itself; until then it counts, and is told again when
+ * another comes, which does no harm. They are in the order in which they were
+ * opened: after a renewal, too, the newest is who came last. */
 static void enforce(tw__bus *bus, const tw__record *record) {
     uint32_t max = (uint32_t)record->header.except;
     bool closes_newest = record->header.except >> 32 != 0;
     size_t count;
     const tw__people_conn *conns = tw__people_of(
         &bus->home.people, record->channel, record->channel_len, &count);
-    if (max == 0 || count <= max) {
-        return;
-    }
-    if (closes_newest) {
-        close_conn(bus, (const uint8_t *)record->id);
-        return;
-    }
-    for (size_t i = 0; i < count - max; i++) {
-        close_conn(bus, conns[i].id);
+    size_t first = closes_newest ? max : 0;
+    for (size_t i = 0; max > 0 && i + max < count; i++) {
+        close_conn(bus, conns[first + i].id);
     }
 }
 

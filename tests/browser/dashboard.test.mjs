@@ -14,7 +14,9 @@ import {
   statesSince,
   until,
 } from "./harness.mjs";
-import { Figures } from "../../scripts/www/lib/figures.js";
+import { pageModule } from "./page-module.mjs";
+
+const { Figures } = await pageModule("figures.js");
 
 const shared = stage("dashboard");
 

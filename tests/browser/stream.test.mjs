@@ -4,6 +4,7 @@
 
 import assert from "node:assert/strict";
 import { beforeEach, describe, mock, test } from "node:test";
+import { pageModule } from "./page-module.mjs";
 
 /* What a browser has, and Node 18 has not. */
 class FakeSocket {
@@ -42,8 +43,8 @@ globalThis.document = Object.assign(new EventTarget(), { visibilityState: "visib
 globalThis.location = { href: "https://tide.example/chat/" };
 globalThis.WebSocket = FakeSocket;
 
-const { ReconnectingSocket } = await import("../../scripts/www/lib/socket.js");
-const { Streams, StreamSocket } = await import("../../scripts/www/lib/stream.js");
+const { ReconnectingSocket } = await pageModule("socket.js");
+const { Streams, StreamSocket } = await pageModule("stream.js");
 
 const at = (epoch, offset, count = 0, stream = "room") => ({ type: "joined", position: { stream, epoch, offset, count } });
 const said = (text, stream = "room") => ({ type: "say", stream, text });
