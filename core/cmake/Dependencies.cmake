@@ -7,6 +7,8 @@ find_package(ZLIB REQUIRED)
 find_package(wslay REQUIRED CONFIG)
 pkg_check_modules(UV REQUIRED IMPORTED_TARGET libuv>=1.44)
 pkg_check_modules(HIREDIS REQUIRED IMPORTED_TARGET hiredis>=0.14)
+# Its .pc says how files are opened, which is not its business.
+set_property(TARGET PkgConfig::HIREDIS PROPERTY INTERFACE_COMPILE_OPTIONS)
 # 7.87: a request can be called off while its host's name is looked up.
 pkg_check_modules(CURL REQUIRED IMPORTED_TARGET libcurl>=7.87)
 
