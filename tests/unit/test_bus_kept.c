@@ -388,7 +388,7 @@ static void more_is_retained_than_a_record_can_hold(void **state) {
     const char *a = name_at(w, 1, 0);
     member *home = &w->members[1];
     for (int i = 0; i < COUNT; i++) {
-        char key[8];
+        char key[16];
         snprintf(key, sizeof key, "k%d", i);
         tw__pub *pub =
             tw__pub_create(a, strlen(a), key, strlen(key), data, SIZE);

@@ -569,7 +569,7 @@ static void what_is_too_much_at_once_is_walked_first(void **state) {
         int opcode = 0;
         const uint8_t *payload = NULL;
         size_t len = 0;
-        char text[8];
+        char text[16];
         world_until(&w, client_has_frame(w.clients[0]));
         size_t size = client_peek(w.clients[0], &opcode, &payload, &len);
         snprintf(text, sizeof text, "n%d", i); /* of the answer */
