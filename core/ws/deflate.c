@@ -133,8 +133,9 @@ typedef struct pass {
     z_stream *stream;
     tw__inflated *message;
     size_t max;
-    bool is_over;   /* the input gives no more */
-    bool has_ended; /* with the end of a block that was marked as the last */
+    bool is_over;    /* the input gives no more */
+    bool has_ended;  /* with the end of a block that was marked as the last */
+    bool is_between; /* a block has ended and no bit of another is taken */
     tw__ws_error *error;
 } pass;
 
@@ -192,6 +193,12 @@ static bool go_on_behind_last(pass *p) {
     return p->is_over || inflateResetKeep(p->stream) == Z_OK || fail_data(p);
 }
 
+/* By the last call that did something. */
+static bool is_between_blocks(const z_stream *stream) {
+    enum { BITS = 63, BLOCK_ENDED = 128 };
+    return (stream->data_type & (BITS | BLOCK_ENDED)) == BLOCK_ENDED;
+}
+
 /* One call of zlib. */
 static bool step(pass *p) {
     uint8_t spare;
@@ -210,8 +217,11 @@ static bool step(pass *p) {
     case Z_STREAM_END:
         return go_on_behind_last(p);
     case Z_OK:
+        p->is_between = is_between_blocks(stream);
+        /* fall through */
     case Z_BUF_ERROR:
-        /* With room left it stopped for want of input. */
+        /* With room left it stopped for want of input. A call that could do
+         * nothing forgets where the stream stands. */
         p->has_ended = false;
         p->is_over = stream->avail_out != 0;
         return true;
@@ -234,12 +244,6 @@ static bool take(pass *p, const uint8_t *data, size_t len) {
     return true;
 }
 
-/* A block has ended and no bit of another is taken. */
-static bool is_between_blocks(const z_stream *stream) {
-    enum { BITS = 63, BLOCK_ENDED = 128 };
-    return (stream->data_type & (BITS | BLOCK_ENDED)) == BLOCK_ENDED;
-}
-
 /* The tail completes an empty block, the start of which every message ends
  * with. One that ends with a last block instead lacks a byte and nothing of
  * meaning, as does one without any: these are let pass. */
@@ -256,7 +260,7 @@ static bool expand(pass *p, const uint8_t *data, size_t len) {
     if (!take(p, tail, sizeof tail)) {
         return false;
     }
-    return p->has_ended || is_between_blocks(p->stream) || fail_data(p);
+    return p->has_ended || p->is_between || fail_data(p);
 }
 
 static bool begin(tw__inflater *inflater, tw__inflated *message) {

@@ -318,6 +318,19 @@ static void the_limit_is_exact(void **state) {
     }
 }
 
+/* A stored block whose last four bytes are the tail's fills the message to its
+ * limit, so that nothing is left for zlib to do when it is asked again. */
+static void a_block_that_the_tail_completes_may_end_at_the_limit(void **state) {
+    static const char packed[] = "\x00\x05\x00\xfa\xff\x00";
+    static const uint8_t text[] = {0, 0, 0, 0xFF, 0xFF};
+    tw__inflater inflater = {0};
+    (void)state;
+    assert_inflates(&inflater, packed, sizeof packed - 1, 6, text, 5);
+    assert_inflates(&inflater, packed, sizeof packed - 1, 5, text, 5);
+    assert_fails(&inflater, packed, sizeof packed - 1, 4, TW__WS_CLOSE_TOO_BIG);
+    tw__inflater_deinit(&inflater);
+}
+
 /* The last byte is the zero of the string, and of the message. */
 static const char hello[] = "\xf2\x48\xcd\xc9\xc9\x07";
 
@@ -655,6 +668,7 @@ int main(void) {
         cmocka_unit_test(corrupt_data_is_1007),
         cmocka_unit_test(a_message_cannot_refer_to_the_one_before),
         cmocka_unit_test(the_limit_is_exact),
+        cmocka_unit_test(a_block_that_the_tail_completes_may_end_at_the_limit),
         cmocka_unit_test(a_bomb_costs_no_more_than_the_limit),
         cmocka_unit_test(a_long_message_leaves_no_long_block),
         cmocka_unit_test(without_memory_nothing_is_compressed_or_expanded),
