@@ -2,7 +2,8 @@
  *
  *   client.c        requests: begun, waiting for their turn, ended
  *   client_host.c   hosts, each with its breaker and those who wait for it
- *   client_call.c   one request as libcurl knows it, and its answer
+ *   client_call.c   one request as libcurl knows it
+ *   client_answer.c, client_redirect.c  what comes of it
  *   client_check.c  what may be asked for at all
  *   client_loop.c   libcurl's descriptors and timer on our loop
  *
@@ -146,8 +147,20 @@ int tw__http_call_start(tw_http_call *call);
 void tw__http_call_stop(tw_http_call *call);
 /* libcurl is done with it: ends it, or goes on with a redirect. */
 void tw__http_call_done(tw_http_call *call, CURLcode code);
+
+/* ---- client_answer.c ---- */
+
+/* libcurl's callbacks. */
+size_t tw__http_call_on_header(char *data, size_t size, size_t count,
+                               void *arg);
+size_t tw__http_call_on_body(char *data, size_t size, size_t count, void *arg);
 /* Calls the callback with the answer. */
 void tw__http_call_answer(tw_http_call *call);
+
+/* ---- client_redirect.c ---- */
+
+/* Follows one; false when there is none to be followed. */
+bool tw__http_call_redirect(tw_http_call *call);
 /* A request under way goes on at another URL, which is taken. */
 void tw__http_call_move(tw_http_call *call, CURLU *url, bool is_https);
 
