@@ -5,16 +5,13 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "server/outq_parts.h"
 #include "tidewire/errors.h"
 
 enum { FIRST_CAP = 8 };
 
 tw__outq *tw__outq_create(void) {
     return tw__calloc(1, sizeof(tw__outq));
-}
-
-static bool is_frame(const tw__piece *piece) {
-    return piece->frame != TW__NO_FRAME;
 }
 
 static void pin(tw__pins *pins, tw__batch *batch) {
@@ -55,7 +52,7 @@ static tw__buf *take_chunk(tw__outq *queue, size_t len) {
 
 static void release(tw__outq *queue, tw__pins *pins, tw__piece *piece,
                     size_t unwritten, enum tw__fate fate) {
-    if (is_frame(piece)) {
+    if (tw__piece_is_frame(piece)) {
         queue->frames--;
         queue->frame_bytes -= unwritten;
         if (queue->allowed_bytes > queue->frame_bytes) {
@@ -129,7 +126,7 @@ static tw__piece *open_chunk(const tw__outq *queue, size_t len) {
         return NULL;
     }
     tw__piece *last = tw__outq_at(queue, queue->count - 1);
-    bool has_room = !is_frame(last) &&
+    bool has_room = !tw__piece_is_frame(last) &&
                     tw__buf_len(last->block) - last->off - last->len >= len;
     return has_room ? last : NULL;
 }
@@ -155,7 +152,7 @@ uint8_t *tw__outq_reserve(tw__outq *queue, size_t len) {
 
 void tw__outq_trim(tw__outq *queue, size_t len) {
     tw__piece *last = tw__outq_at(queue, queue->count - 1);
-    assert(!is_frame(last) && last->len >= len);
+    assert(!tw__piece_is_frame(last) && last->len >= len);
     last->len -= (uint32_t)len;
     queue->reply_bytes -= len;
     if (last->len == 0) {
@@ -195,7 +192,7 @@ int tw__outq_push_frame(tw__outq *queue, tw__pins *pins, tw__batch *batch,
 }
 
 bool tw__outq_is_loose(const tw__outq *queue, uint32_t i) {
-    return is_frame(tw__outq_at(queue, i)) && i >= queue->sealed &&
+    return tw__piece_is_frame(tw__outq_at(queue, i)) && i >= queue->sealed &&
            (i > 0 || queue->begun == 0);
 }
 
@@ -214,19 +211,9 @@ void tw__outq_remove(tw__outq *queue, tw__pins *pins, uint32_t i,
     queue->begun = i > 0 ? begun : 0;
 }
 
-static const tw__frame *frame_of(const tw__piece *piece) {
-    return &((tw__batch *)piece->block)->frames[piece->frame];
-}
-
-static bool is_of(const tw__piece *piece, uint64_t channel) {
-    return is_frame(piece) &&
-           (channel == 0 || ((tw__batch *)piece->block)->channel == channel);
-}
-
-/* Keeps, in order, the pieces that `keep` wants. */
-static uint32_t sweep(tw__outq *queue, tw__pins *pins, enum tw__fate fate,
-                      bool (*keep)(const tw__piece *piece, void *arg),
-                      void *arg) {
+uint32_t tw__outq_sweep(tw__outq *queue, tw__pins *pins, enum tw__fate fate,
+                        bool (*keep)(const tw__piece *piece, void *arg),
+                        void *arg) {
     uint32_t kept = 0, count = queue->count;
     for (uint32_t i = 0; i < count; i++) {
         tw__piece *piece = tw__outq_at(queue, i);
@@ -241,143 +228,49 @@ static uint32_t sweep(tw__outq *queue, tw__pins *pins, enum tw__fate fate,
 }
 
 static bool is_other_channel(const tw__piece *piece, void *arg) {
-    return !is_of(piece, *(uint64_t *)arg);
+    return !tw__piece_is_of(piece, *(uint64_t *)arg);
 }
 
 uint32_t tw__outq_drop_frames(tw__outq *queue, tw__pins *pins,
                               uint64_t channel) {
-    return sweep(queue, pins, TW__CLOSED, is_other_channel, &channel);
+    return tw__outq_sweep(queue, pins, TW__CLOSED, is_other_channel, &channel);
 }
 
 uint32_t tw__outq_give_up(tw__outq *queue, tw__pins *pins, uint64_t channel) {
-    return sweep(queue, pins, TW__DROPPED, is_other_channel, &channel);
+    return tw__outq_sweep(queue, pins, TW__DROPPED, is_other_channel, &channel);
 }
 
 uint64_t tw__outq_first_offset(const tw__outq *queue, uint64_t channel) {
     uint64_t first = 0;
     for (uint32_t i = 0; i < queue->count; i++) {
         const tw__piece *piece = tw__outq_at(queue, i);
-        if (tw__outq_is_loose(queue, i) && is_of(piece, channel)) {
-            uint64_t offset = frame_of(piece)->offset;
-            first = offset != 0 && (first == 0 || offset < first) ? offset
-                                                                  : first;
+        if (tw__outq_is_loose(queue, i) && tw__piece_is_of(piece, channel)) {
+            uint64_t offset = tw__piece_frame(piece)->offset;
+            first =
+                offset != 0 && (first == 0 || offset < first) ? offset : first;
         }
     }
     return first;
 }
 
 static bool is_timely(const tw__piece *piece, void *arg) {
-    uint64_t deadline = frame_of(piece)->deadline_ms;
+    uint64_t deadline = tw__piece_frame(piece)->deadline_ms;
     return deadline == 0 || deadline > *(uint64_t *)arg;
 }
 
 uint32_t tw__outq_expire(tw__outq *queue, tw__pins *pins, uint64_t now_ms) {
-    return sweep(queue, pins, TW__EXPIRED, is_timely, &now_ms);
+    return tw__outq_sweep(queue, pins, TW__EXPIRED, is_timely, &now_ms);
 }
 
 bool tw__outq_drop_oldest(tw__outq *queue, tw__pins *pins, uint64_t channel) {
     for (uint32_t i = 0; i < queue->count; i++) {
         if (tw__outq_is_loose(queue, i) &&
-            is_of(tw__outq_at(queue, i), channel)) {
+            tw__piece_is_of(tw__outq_at(queue, i), channel)) {
             tw__outq_remove(queue, pins, i, TW__DROPPED);
             return true;
         }
     }
     return false;
-}
-
-/* The newest piece of each key, in an open table. Sweeping moves pieces, so it
- * tells them by batch and frame. */
-typedef struct newest {
-    uint64_t channel;
-    uint32_t mask;
-    struct newest_row {
-        uint64_t key;
-        const void *block; /* NULL: free */
-        uint32_t frame;
-    } rows[];
-} newest;
-
-static struct newest_row *find_row(newest *table, uint64_t key) {
-    uint32_t at = (uint32_t)key & table->mask;
-    while (table->rows[at].block != NULL && table->rows[at].key != key) {
-        at = (at + 1) & table->mask;
-    }
-    return &table->rows[at];
-}
-
-static bool is_newest(const tw__piece *piece, void *arg) {
-    newest *table = arg;
-    if (!is_of(piece, table->channel)) {
-        return true;
-    }
-    const struct newest_row *row = find_row(table, frame_of(piece)->key);
-    return row->block == piece->block && row->frame == piece->frame;
-}
-
-static uint32_t count_of(const tw__outq *queue, uint64_t channel) {
-    uint32_t count = 0;
-    for (uint32_t i = 0; i < queue->count; i++) {
-        count += is_of(tw__outq_at(queue, i), channel);
-    }
-    return count;
-}
-
-static newest *make_table(const tw__outq *queue, uint64_t channel) {
-    uint32_t cap = 16, frames = count_of(queue, channel);
-    while (cap < frames * 2) {
-        cap *= 2;
-    }
-    newest *table = tw__calloc(1, sizeof *table + cap * sizeof table->rows[0]);
-    if (table == NULL) {
-        return NULL;
-    }
-    table->channel = channel;
-    table->mask = cap - 1;
-    for (uint32_t i = 0; i < queue->count; i++) {
-        const tw__piece *piece = tw__outq_at(queue, i);
-        if (is_of(piece, channel)) {
-            uint64_t key = frame_of(piece)->key;
-            *find_row(table, key) =
-                (struct newest_row){key, piece->block, piece->frame};
-        }
-    }
-    return table;
-}
-
-/* Looking costs as much as there is, so it is not done again before a quarter
- * has come anew. As long as the newest of all keys fill at most a third of a
- * queue, one that must stay is never dropped for want of a look. */
-static bool is_worth_a_look(const tw__outq *queue, uint64_t channel) {
-    return queue->conflated != channel ||
-           queue->fresh_frames > queue->left_frames / 4 ||
-           queue->fresh_bytes > queue->left_bytes / 4;
-}
-
-static void note_look(tw__outq *queue, uint64_t channel) {
-    queue->conflated = channel;
-    queue->left_frames = queue->fresh_frames = 0;
-    queue->left_bytes = queue->fresh_bytes = 0;
-    for (uint32_t i = 0; i < queue->count; i++) {
-        if (is_of(tw__outq_at(queue, i), channel)) {
-            queue->left_frames++;
-            queue->left_bytes += tw__outq_at(queue, i)->len;
-        }
-    }
-}
-
-uint32_t tw__outq_conflate(tw__outq *queue, tw__pins *pins, uint64_t channel) {
-    if (!is_worth_a_look(queue, channel)) {
-        return 0;
-    }
-    newest *table = make_table(queue, channel);
-    uint32_t dropped = 0;
-    if (table != NULL) {
-        dropped = sweep(queue, pins, TW__CONFLATED, is_newest, table);
-        note_look(queue, channel);
-    }
-    tw__free(table);
-    return dropped;
 }
 
 int tw__outq_gather(const tw__outq *queue, struct iovec *vectors, int max,
@@ -387,8 +280,9 @@ int tw__outq_gather(const tw__outq *queue, struct iovec *vectors, int max,
     for (uint32_t i = 0; i < queue->count; i++) {
         const tw__piece *piece = tw__outq_at(queue, i);
         uint32_t skip = i == 0 ? queue->begun : 0;
-        uint8_t *data = is_frame(piece) ? ((tw__batch *)piece->block)->data
-                                        : tw__buf_data(piece->block);
+        uint8_t *data = tw__piece_is_frame(piece)
+                            ? ((tw__batch *)piece->block)->data
+                            : tw__buf_data(piece->block);
         data += piece->off + skip;
         struct iovec *last = used > 0 ? &vectors[used - 1] : NULL;
         if (last != NULL && (uint8_t *)last->iov_base + last->iov_len == data) {
@@ -424,16 +318,16 @@ uint32_t tw__outq_consume(tw__outq *queue, tw__pins *pins, size_t len) {
     while (len > 0) {
         tw__piece *piece = tw__outq_at(queue, 0);
         size_t left = piece->len - queue->begun;
-        if (is_frame(piece)) {
+        if (tw__piece_is_frame(piece)) {
             note_written(queue, len < left ? len : left);
         }
         if (len < left) {
             queue->begun += (uint32_t)len;
-            *(is_frame(piece) ? &queue->frame_bytes : &queue->reply_bytes) -=
-                len;
+            *(tw__piece_is_frame(piece) ? &queue->frame_bytes
+                                        : &queue->reply_bytes) -= len;
             break;
         }
-        delivered += is_frame(piece);
+        delivered += tw__piece_is_frame(piece);
         release(queue, pins, piece, left, TW__DELIVERED);
         shift(queue);
         len -= left;
