@@ -146,7 +146,7 @@ static int take_place(const reading *r, span place) {
     if (host.len == 0 || !copy_text(target->host, sizeof target->host, host)) {
         return complain(r, "there is no host, or it is too long");
     }
-    snprintf(target->port, sizeof target->port, "%u", (unsigned)port);
+    snprintf(target->port, sizeof target->port, "%u", (unsigned)(uint16_t)port);
     snprintf(target->label, sizeof target->label, is_v6 ? "[%s]:%s" : "%s:%s",
              target->host, target->port);
     target->has_address =
