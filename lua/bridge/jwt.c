@@ -12,8 +12,10 @@
 #include "err.h"
 #include "json.h"
 #include "jwt_claims.h"
+#include "jwt_fetch.h"
 #include "jwt_keys.h"
 #include "opts.h"
+#include "sandbox.h"
 #include "vm.h"
 
 enum {
@@ -217,10 +219,10 @@ static int split(lua_State *L, uint64_t max_bytes, twl_jwt_token *token) {
     return twl_jwt_token_split(token, text, len, &why) ? malformed(L, why) : 0;
 }
 
-/* verify(token, options). It needs nothing but its two arguments and changes
- * nothing but what is remembered of keys. So one that has to wait for a key
- * can begin anew when the key is there: see jwt_keys.h. */
-static int jwt_verify(lua_State *L) {
+/* try(token, options). It needs nothing but its two arguments and changes
+ * nothing but what is remembered of keys. So one that had to wait for a key,
+ * whose result is AGAIN then, begins anew when the key is there. */
+static int jwt_try(lua_State *L) {
     settings s;
     twl_jwt_token token;
     twl_jwt_ask ask;
@@ -242,9 +244,24 @@ static int jwt_verify(lua_State *L) {
     return results ? results : 1;
 }
 
+static const char VERIFY[] = "local try, AGAIN = ...\n"
+                             "return function(token, options)\n"
+                             "  local claims, err = try(token, options)\n"
+                             "  while claims == AGAIN do\n"
+                             "    claims, err = try(token, options)\n"
+                             "  end\n"
+                             "  if err then return nil, err end\n"
+                             "  return claims\n"
+                             "end\n";
+
 void twl_jwt_open(lua_State *L) {
     lua_createtable(L, 0, 1);
-    lua_pushcfunction(L, jwt_verify);
+    if (luaL_loadbuffer(L, VERIFY, sizeof VERIFY - 1, TWL_GLUE_NAME) != 0) {
+        lua_error(L);
+    }
+    lua_pushcfunction(L, jwt_try);
+    twl_jwt_push_again(L);
+    lua_call(L, 2, 1);
     lua_setfield(L, -2, "verify");
     lua_setfield(L, -2, "jwt");
 }

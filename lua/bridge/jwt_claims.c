@@ -2,9 +2,9 @@
 #include "jwt_claims.h"
 
 #include <stdbool.h>
-#include <time.h>
 
 #include "err.h"
+#include "facts.h"
 #include "json.h"
 #include "jwt.h"
 #include "opts.h"
@@ -37,17 +37,11 @@ static void check_wanted(lua_State *L, int options, const char *name) {
     lua_pop(L, 1);
 }
 
-static double wall_clock(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_REALTIME, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
 void twl_jwt_demands_read(lua_State *L, int options, twl_jwt_demands *demands) {
     static const char what[] = TWL_JWT_VERIFY;
     *demands = (twl_jwt_demands){.leeway = LEEWAY_SECONDS, .max_age = -1};
     if (!twl_opt_number(L, options, what, "now", 0, 1e15, &demands->now)) {
-        demands->now = wall_clock();
+        demands->now = twl_wall_seconds(L);
     }
     twl_opt_number(L, options, what, "leeway", 0, LEEWAY_SECONDS_MAX,
                    &demands->leeway);

@@ -10,8 +10,11 @@
 
 /* ---- keys by their id --------------------------------------------------- */
 
-static const twl_name entry_fields[] = {
-    {"secret", false}, {"file", false}, {"url", true}, {NULL, false}};
+static const twl_name entry_fields[] = {{"secret", false},
+                                        {"file", false},
+                                        {"url", false},
+                                        {"insecure", false},
+                                        {NULL, false}};
 
 /* PEM, { file = }, or { secret = }; pushes the secret then. */
 static bool push_secret_of(lua_State *L, int entry) {

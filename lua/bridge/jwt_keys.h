@@ -8,13 +8,10 @@
  *   jwks    a set of keys as RFC 7517 has it, as JSON or as its table
  *
  * Instead of a text there can be { file = path }: a file that the configuration
- * grants to scripts, looked at again once a second. Keys are made once for each
- * text and remembered (jwt_cache.h).
- *
- * A source that has to be asked over the network fits in behind text_of
- * (jwt_source.h): where its text is not remembered yet, begin to fetch it, wait
- * (call.h), remember what came, and run the whole verification anew, which then
- * finds it.
+ * grants to scripts, looked at again once a second. Or, but for a secret,
+ * { url = address }, which is fetched (jwt_fetch.h): then the verification
+ * waits, and is run anew. Keys are made once for each text and remembered
+ * (jwt_cache.h).
  *
  * SPDX-License-Identifier: MIT */
 #ifndef TWL_JWT_KEYS_H
@@ -36,7 +33,7 @@ void twl_jwt_keys_check(lua_State *L, int options);
 /* Pushes what keeps the key alive, and gives the key, which has the algorithm
  * asked for. 0, or the results that say why there is none: "denied" when none
  * fits the token, "unavailable" when a file of keys is no good. What is wrong
- * in the options themselves raises. */
+ * in the options themselves raises. The results may be those of a wait. */
 int twl_jwt_keys_find(lua_State *L, int options, const twl_jwt_ask *ask,
                       twl_jwt_key **key);
 

@@ -45,7 +45,7 @@ int twl_jwt_make_fail(lua_State *L, int code, const char *path, const char *kid,
 int twl_jwt_make_from(lua_State *L, int index, bool is_secret) {
     twl_jwt_cache cache = is_secret ? TWL_JWT_SECRETS : TWL_JWT_PEMS;
     const char *path, *why;
-    int results = twl_jwt_source_push(L, index, &path);
+    int results = twl_jwt_source_push(L, index, false, &path);
     if (results) {
         return results;
     }

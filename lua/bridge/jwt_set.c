@@ -40,7 +40,7 @@ static int push_list(lua_State *L, int index, const char **path) {
         lua_getfield(L, index, "keys");
         return 0;
     }
-    int results = twl_jwt_source_push(L, index, path);
+    int results = twl_jwt_source_push(L, index, true, path);
     if (results) {
         return results;
     }
@@ -176,5 +176,9 @@ int twl_jwt_set_find(lua_State *L, int index, const twl_jwt_ask *ask) {
             lua_pop(L, 1);
         }
     }
-    return found ? push_jwk(L, found, ask->alg, path) : twl_jwt_none_fits(L);
+    if (found) {
+        return push_jwk(L, found, ask->alg, path);
+    }
+    results = ask->kid ? twl_jwt_source_again(L, index) : 0;
+    return results ? results : twl_jwt_none_fits(L);
 }

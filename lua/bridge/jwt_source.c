@@ -2,16 +2,32 @@
 #include "jwt_source.h"
 
 #include <string.h>
-#include <time.h>
 
 #include "err.h"
+#include "facts.h"
 #include "file.h"
 #include "jwt.h"
 #include "jwt_cache.h"
+#include "jwt_fetch.h"
 #include "opts.h"
 
 static const twl_name sources[] = {
-    {"file", false}, {"url", true}, {NULL, false}};
+    {"file", false}, {"url", false}, {"insecure", false}, {NULL, false}};
+
+static bool check_url(lua_State *L, int index, const char *name) {
+    static const char what[] = TWL_JWT_VERIFY;
+    bool is_insecure = false;
+    tw_str url;
+    twl_opt_bool(L, index, what, "insecure", &is_insecure);
+    if (!twl_opt_string(L, index, what, "url", &url)) {
+        return false;
+    }
+    if (strcmp(name, "secret") == 0) {
+        twl_raise(L, "%s: a secret does not come from a url", what);
+    }
+    twl_jwt_fetch_check(L, url.data, is_insecure);
+    return true;
+}
 
 void twl_jwt_source_check(lua_State *L, int index, const char *name) {
     static const char what[] = TWL_JWT_VERIFY;
@@ -20,12 +36,16 @@ void twl_jwt_source_check(lua_State *L, int index, const char *name) {
         return;
     }
     if (!lua_istable(L, index)) {
-        twl_raise(L, "%s: %s must be a string or { file = path }, not %s", what,
-                  name, lua_typename(L, lua_type(L, index)));
+        twl_raise(L,
+                  "%s: %s must be a string, { file = path } or { url = address "
+                  "}, not %s",
+                  what, name, lua_typename(L, lua_type(L, index)));
     }
     twl_names_check(L, index, what, "option", sources);
-    if (!twl_opt_string(L, index, what, "file", &path)) {
-        twl_raise(L, "%s: %s: the file is missing", what, name);
+    bool has_url = check_url(L, index, name);
+    bool has_file = twl_opt_string(L, index, what, "file", &path);
+    if (has_url == has_file) {
+        twl_raise(L, "%s: %s: a file or a url must be given", what, name);
     }
 }
 
@@ -41,10 +61,8 @@ int twl_jwt_source_fail(lua_State *L, const char *path, const char *why) {
 /* The two fields of what is remembered of a file. */
 enum { TEXT = 1, READ_AT = 2 };
 
-static double now_ms(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
+static double now_ms(lua_State *L) {
+    return twl_clock_seconds(L) * 1e3;
 }
 
 /* Pushes its text, if that was read just now. */
@@ -55,7 +73,7 @@ static bool push_known(lua_State *L) {
         return false;
     }
     lua_rawgeti(L, -1, READ_AT);
-    bool is_fresh = now_ms() - lua_tonumber(L, -1) < TWL_JWT_FILE_MS;
+    bool is_fresh = now_ms(L) - lua_tonumber(L, -1) < TWL_JWT_FILE_MS;
     lua_pop(L, 1);
     lua_rawgeti(L, -1, TEXT);
     lua_replace(L, -2);
@@ -87,7 +105,7 @@ static bool read_file(lua_State *L) {
     lua_createtable(L, 2, 0);
     push_without_end(L, path + 1);
     lua_rawseti(L, -2, TEXT);
-    lua_pushnumber(L, now_ms());
+    lua_pushnumber(L, now_ms(L));
     lua_rawseti(L, -2, READ_AT);
     twl_jwt_cache_add(L, TWL_JWT_FILES);
     lua_rawgeti(L, -1, TEXT);
@@ -96,11 +114,50 @@ static bool read_file(lua_State *L) {
     return true;
 }
 
-int twl_jwt_source_push(lua_State *L, int index, const char **path) {
+/* ---- addresses ---------------------------------------------------------- */
+
+/* Whether the value says one, which is pushed then. */
+static bool push_address(lua_State *L, int index, bool is_set,
+                         twl_jwt_address *address) {
+    if (!lua_istable(L, index)) {
+        return false;
+    }
+    lua_getfield(L, index, "url");
+    *address = (twl_jwt_address){lua_tostring(L, -1), is_set};
+    if (address->url == NULL) {
+        lua_pop(L, 1);
+    }
+    return address->url != NULL;
+}
+
+int twl_jwt_source_again(lua_State *L, int index) {
+    twl_jwt_address address;
+    return push_address(L, index, true, &address)
+               ? twl_jwt_fetch_again(L, &address)
+               : 0;
+}
+
+/* ---- any of them -------------------------------------------------------- */
+
+static int push_fetched(lua_State *L, const twl_jwt_address *address) {
+    int results = twl_jwt_fetch_push(L, address);
+    if (results == 0) {
+        lua_replace(L, -2);
+    }
+    return results;
+}
+
+int twl_jwt_source_push(lua_State *L, int index, bool is_set,
+                        const char **path) {
+    twl_jwt_address address;
     if (!lua_istable(L, index)) {
         *path = NULL;
         lua_pushvalue(L, index);
         return 0;
+    }
+    if (push_address(L, index, is_set, &address)) {
+        *path = address.url;
+        return push_fetched(L, &address);
     }
     lua_getfield(L, index, "file");
     *path = lua_tostring(L, -1);

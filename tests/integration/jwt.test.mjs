@@ -4,7 +4,10 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { createPublicKey } from "node:crypto";
+import { once } from "node:events";
 import { readFileSync, renameSync, rmSync, symlinkSync } from "node:fs";
+import http from "node:http";
+import https from "node:https";
 import { after, afterEach, before, describe, test } from "node:test";
 import { Client, dropAll, Refused } from "./client.mjs";
 import { Scripts, Server, until } from "./harness.mjs";
@@ -24,6 +27,11 @@ local keys = {
     hidden = { key = { file = "private.pem" } },
     linked = { key = { file = "keys/linked.pem" } },
     wrong = { key = { file = "keys/wrong.pem" } },
+    fetched = { jwks = { url = tw.config.get("keys") .. "/fetched.json" } },
+    moved = { jwks = { url = tw.config.get("keys") .. "/moved.json" } },
+    long = { jwks = { url = tw.config.get("keys") .. "/long.json" } },
+    secure = { key = { url = tw.config.get("secure") .. "/key.pem" } },
+    elsewhere = { key = { url = (tw.config.get("secure"):gsub("localhost", "127.0.0.1")) .. "/key.pem" } },
 }
 return tw.app {
     on_upgrade = function(req)
@@ -77,6 +85,24 @@ function put(from, to) {
 
 const jwk = (name, more) => ({ ...createPublicKey(readFileSync(file(name))).export({ format: "jwk" }), ...more });
 
+/* Who publishes keys, over http and https: what it is asked for, and what it
+ * answers: a status, a body, headers. */
+let keysAnswer = () => [404, ""];
+const asked = [];
+const publishers = [];
+
+async function publish(create, ...options) {
+  const publisher = create(...options, (req, res) => {
+    asked.push(req.url);
+    const [status, body, headers = {}] = keysAnswer();
+    res.writeHead(status, headers).end(body);
+  });
+  publishers.push(publisher);
+  publisher.listen(0, "127.0.0.1");
+  await once(publisher, "listening");
+  return publisher.address().port;
+}
+
 describe("a token", () => {
   let server;
   const inAnHour = Math.floor(Date.now() / 1000) + 3600;
@@ -94,11 +120,17 @@ describe("a token", () => {
     scripts.write("keys/wrong.pem", "no key at all\n");
     const set = { keys: [jwk("rsa.pem", { kid: "1", use: "sig" }), jwk("ec.pem", { kid: "2" }), { kty: "OKP", kid: "3" }] };
     scripts.write("keys/jwks.json", JSON.stringify(set, null, 2));
-    server = await Server.start(scripts.path(), { settings: { files: ["keys/"] } });
+    const plain = await publish(http.createServer);
+    openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj", "/CN=localhost",
+      "-addext", "subjectAltName=DNS:localhost", "-keyout", file("tls.key"), "-out", file("tls.pem"));
+    const secure = await publish(https.createServer, { key: readFileSync(file("tls.key")), cert: readFileSync(file("tls.pem")) });
+    const config = { keys: `http://127.0.0.1:${plain}`, secure: `https://localhost:${secure}` };
+    server = await Server.start(scripts.path(), { settings: { files: ["keys/"], http: { ca: file("tls.pem") }, config } });
   });
   afterEach(dropAll);
   after(async () => {
     await server?.stop();
+    publishers.forEach((one) => one.close());
     scripts.remove();
   });
 
@@ -175,6 +207,36 @@ describe("a token", () => {
     await refused("turned", ours, /denied signature: /);
     rmSync(file("keys/turned.pem"));
     await until("the missing file is noticed", () => enter("turned", theirs).then(() => false, ({ body }) => /unavailable key: /.test(body)));
+  });
+
+  test("is verified with a set of keys that is fetched, once for all who wait", async () => {
+    const token = (kid) => signed("ES256", { sub: "ann" }, { key: "ec-private.pem", kid });
+    keysAnswer = () => [200, JSON.stringify({ keys: [jwk("ec.pem", { kid: "2" })] })];
+    const before = asked.length;
+    for (const client of await Promise.all([1, 2, 3].map(() => enter("fetched", token("2"))))) {
+      assert.match(await client.next(), /ann/);
+    }
+    assert.deepEqual(asked.slice(before), ["/fetched.json"]);
+    await refused("fetched", token("3"), /denied key: none of the keys/);
+    await refused("fetched", signed("ES256", { sub: "ann" }, { key: "other-private.pem", kid: "2" }), /denied signature: /);
+    assert.equal(asked.length, before + 1);
+  });
+
+  test("comes by TLS, from who can be trusted", async () => {
+    keysAnswer = () => [200, readFileSync(file("ec.pem"))];
+    const token = signed("ES256", { sub: "ann" }, { key: "ec-private.pem" });
+    assert.match(await (await enter("secure", token)).next(), /ann/);
+    await refused("elsewhere", token, /unavailable key: https:.*certificate/i);
+  });
+
+  test("is refused while there are no keys, and redirects lead nowhere", async () => {
+    const token = signed("ES256", { sub: "ann" }, { key: "ec-private.pem", kid: "2" });
+    keysAnswer = () => [302, "", { location: "/fetched.json" }];
+    await refused("moved", token, /unavailable key: .*the answer is 302/);
+    keysAnswer = () => [200, "x".repeat(300_000)];
+    await refused("long", token, /unavailable key: /);
+    keysAnswer = () => [200, '{"keys":[]}'];
+    await refused("moved", token, /unavailable key: .*the answer is 302/);
   });
 
   test("leaves nothing of itself in the log", () => {

@@ -534,10 +534,28 @@ static void wrong_options_raise_whatever_the_token(void **state) {
     assert_raises("{ secret = secret, key = rsa }", "exactly one of");
     assert_raises("{ secrt = secret }", "did you mean 'secret'?");
     assert_raises("{ secret = 1 }", "secret must be a string");
-    assert_raises("{ key = { url = 'x' } }",
-                  "option 'url' is not available in this version");
-    assert_raises("{ key = {} }", "key: the file is missing");
-    assert_raises("{ jwks = {} }", "jwks: the file is missing");
+    assert_raises("{ key = {} }", "key: a file or a url must be given");
+    assert_raises("{ jwks = {} }", "jwks: a file or a url must be given");
+    assert_raises("{ jwks = { url = 'https://x/', file = 'y' } }",
+                  "jwks: a file or a url must be given");
+    assert_raises("{ key = { url = 'ftp://x/' } }",
+                  "url must begin with https://");
+    assert_raises("{ secret = { url = 'https://x/' } }",
+                  "a secret does not come from a url");
+    static const char *const plain[] = {"http://keys.example/",
+                                        "http://127.0.0.1@keys.example/",
+                                        "http://127.0.0.1.example/",
+                                        "http://localhost@keys.example/",
+                                        "HTTP://keys.example:80",
+                                        "http://",
+                                        "http://[::2]/",
+                                        "http://128.0.0.1"};
+    for (size_t i = 0; i < sizeof plain / sizeof *plain; i++) {
+        char options[96];
+        snprintf(options, sizeof options, "{ jwks = { url = '%s' } }",
+                 plain[i]);
+        assert_raises(options, "only with insecure = true");
+    }
     assert_raises("{ keys = 'x' }", "keys must be a table");
     assert_raises("{ secret = secret, algorithms = {} }",
                   "algorithms must be a list of strings");

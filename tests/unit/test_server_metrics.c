@@ -11,6 +11,8 @@
 #include <cmocka.h>
 
 #include "base/alloc.h"
+#include "metric/metric.h"
+#include "server/hook_stats.h"
 #include "server/metrics.h"
 #include "tidewire/errors.h"
 
@@ -106,6 +108,69 @@ static void buckets_are_cumulative_and_agree_with_the_count(void **state) {
     tw__board_destroy(board);
 }
 
+static void what_hooks_cost_is_told_for_all_slots_together(void **state) {
+    (void)state;
+    tw__board *board = make_board();
+    for (uint32_t slot = 0; slot < 2; slot++) {
+        tw__page *page = &tw__board_at(board, slot)->page;
+        tw_hook_note(tw__hook_stats_row(page, "on_message", 3), 0, 0, slot);
+    }
+    char *text = render(board, "1.0");
+    static const char label[] = "{hook=\"on_message\",generation=\"3\"}";
+    static const char *const wanted[] = {
+        "script_calls_total%s 2\n", "script_errors_total%s 1\n",
+        "script_cpu_seconds_total%s 0.000000000\n",
+        "script_waiting_seconds_total%s 0.000000000\n",
+        "script_slowest_seconds%s 0.000000000\n"};
+    for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
+        char line[128];
+        snprintf(line, sizeof line, wanted[i], label);
+        assert_non_null(strstr(text, line));
+    }
+    tw__free(text);
+    tw__board_destroy(board);
+}
+
+static void folded(const char *name, const char *why, void *arg) {
+    (void)name;
+    (void)why;
+    (void)arg;
+}
+
+static void metrics_of_the_host_stand_beside_the_server_s(void **state) {
+    (void)state;
+    static const char *const labels[] = {"kind"};
+    tw_metric_config config = {.name = "orders_total",
+                               .labels = labels,
+                               .label_count = 1,
+                               .max_series = 1};
+    tw__board *board = make_board();
+    assert_int_equal(tw__metric_regions_map(&board->metrics, 2, 0, false), 0);
+    for (uint32_t slot = 0; slot < 2; slot++) {
+        tw__metrics metrics;
+        tw__metric_events events = {folded, NULL};
+        tw_metric *metric;
+        tw_str values[] = {{"a", 1}, {"b", 1}};
+        tw__metrics_init(&metrics, &board->metrics, slot, 0, &events);
+        assert_int_equal(tw__metrics_open(&metrics, &config, &metric), 0);
+        assert_int_equal(tw_metric_add(metric, &values[0], 2), 0);
+        assert_int_equal(tw_metric_add(metric, &values[1], 1), 0);
+        tw__metrics_deinit(&metrics);
+    }
+    char *text = render(board, "1.0");
+    static const char *const wanted[] = {
+        "orders_total{kind=\"a\"} 4\n",
+        "orders_total{kind=\"other\"} 2\n",
+        "tidewire_metric_folded_total{metric=\"orders_total\"} 2\n",
+        "tidewire_metric_used_bytes{slot=\"1\"} ",
+    };
+    for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
+        assert_non_null(strstr(text, wanted[i]));
+    }
+    tw__free(text);
+    tw__board_destroy(board);
+}
+
 static void a_version_cannot_break_out_of_its_label(void **state) {
     (void)state;
     tw__board *board = make_board();
@@ -178,6 +243,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_figures_of_each_slot_are_told),
         cmocka_unit_test(buckets_are_cumulative_and_agree_with_the_count),
+        cmocka_unit_test(what_hooks_cost_is_told_for_all_slots_together),
+        cmocka_unit_test(metrics_of_the_host_stand_beside_the_server_s),
         cmocka_unit_test(a_version_cannot_break_out_of_its_label),
         cmocka_unit_test(a_gone_process_leaves_its_counters),
         cmocka_unit_test(the_checker_of_prometheus_is_content),

@@ -44,6 +44,8 @@ void world_open_with(world *w, tw_lua_config lua) {
     guard_check(tw_server_create(&w->server, &config, detail, sizeof detail) ==
                     0,
                 detail);
+    /* Which clock it is shall not depend on the machine. */
+    tw_ticks_are_cycles = true;
     guard_check(tw_lua_start(w->lua, w->server, detail) == 0, detail);
     guard_check(tw_server_listen(w->server) == 0, "cannot listen");
     world_turn(w);
