@@ -22,6 +22,7 @@ import { chromium } from "playwright-core";
 
 const DEADLINE = 60_000; // ms for anything that should happen soon
 export const SCRIPTS = fileURLToPath(new URL("../../scripts", import.meta.url));
+const EXAMPLES = fileURLToPath(new URL("../../examples", import.meta.url));
 const CHROMIUM_FLAGS = [
   "--no-sandbox",
   "--disable-gpu",
@@ -73,35 +74,49 @@ async function freePort() {
 export class Server {
   #name;
   #script;
+  #config;
+  #env;
   #process = null;
   #log = "";
 
-  /* `scripts` is the folder with main.lua; `name` is that of the log file. */
-  static async start(name, scripts = SCRIPTS) {
+  /* `scripts` is the folder with main.lua; `name` is that of the log file.
+   * `script` is another script of that folder, `config` another configuration
+   * than the demo's, `env` more variables. */
+  static async start(name, scripts = SCRIPTS, { script = "main", config = join(SCRIPTS, "config.lua"), env = {} } = {}) {
     const server = new Server();
     const port = await freePort();
     server.#name = name;
-    server.#script = join(scripts, "main.lua");
+    server.#config = config;
+    server.#env = env;
+    server.#script = join(scripts, `${script}.lua`);
     server.listen = `127.0.0.1:${port}`;
     server.url = `http://127.0.0.1:${port}`;
     await server.run();
     return server;
   }
 
+  /* One of examples/, with its own configuration; or another server that
+   * belongs to it. */
+  static example(name, env = {}, script = "main") {
+    const folder = join(EXAMPLES, name);
+    const config = join(folder, script === "main" ? "config.lua" : `${script}.config.lua`);
+    return Server.start(`example-${name}-${script}`, folder, { script, config, env });
+  }
+
   /* Starts the process; again after stop(), on the same port. */
   async run() {
     const program = process.env.TIDEWIRE_BIN;
     assert.ok(program, "TIDEWIRE_BIN must name the server's program");
-    const options = ["--config", join(SCRIPTS, "config.lua"), "--listen", this.listen, "--admin", "127.0.0.1:0", "--workers", "2"];
+    const options = ["--config", this.#config, "--listen", this.listen, "--admin", "127.0.0.1:0", "--workers", "2"];
     /* Nothing fails because the machine is busy with other things. */
-    const env = { ...process.env, TIDEWIRE_FREEZE: "30s", TIDEWIRE_LUA_BUDGET: "1s", TIDEWIRE_HANG_WALL: "600s", TIDEWIRE_DRAIN: "30s" };
+    const env = { ...process.env, TIDEWIRE_FREEZE: "30s", TIDEWIRE_LUA_BUDGET: "1s", TIDEWIRE_HANG_WALL: "600s", TIDEWIRE_DRAIN: "30s", ...this.#env };
     this.#process = spawn(program, ["run", this.#script, ...options], { stdio: ["ignore", "ignore", "pipe"], env });
     this.#process.stderr.setEncoding("utf8").on("data", (text) => (this.#log += text));
     this.#process.stderr.pipe(createWriteStream(join(output, `${this.#name}.log`), { flags: "a" }));
     await until(`${this.#script} answers`, async () => {
       assert.equal(this.#process.exitCode, null, `the server ended:\n${this.#log}`);
       return fetch(this.url).then(
-        (response) => response.ok,
+        () => true,
         () => false,
       );
     });
