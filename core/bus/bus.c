@@ -112,6 +112,9 @@ static void set_defaults(tw__bus_config *config) {
     if (config->presence_grace_ms == 0) {
         config->presence_grace_ms = DEFAULT_GRACE_MS;
     }
+    if (config->sweep_ms == 0) {
+        config->sweep_ms = TW__BUS_SWEEP_MS;
+    }
     if (config->presence_told_max == 0) {
         config->presence_told_max = DEFAULT_TOLD_MAX;
     }

@@ -57,6 +57,8 @@ typedef struct tw__bus_config {
     size_t history_budget_bytes; /* of all that this home keeps; 256 MiB */
     uint32_t presence_grace_ms;  /* in which coming back is no news; 5000 */
     uint32_t presence_told_max;  /* persons up to which news are told; 100 */
+    uint32_t sweep_ms; /* how often what is kept is looked through for what is
+                          over, which readers never see anyway; 250 */
     tw__broker_events events;
     tw__locator_events locator_events;
 } tw__bus_config;

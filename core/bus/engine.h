@@ -144,6 +144,7 @@ struct tw__bus {
     tw__list failed; /* waits whose answer will not come */
     tw__home home;
     tw__wheel_entry sweep; /* of what the home keeps */
+    bool is_sweep_slow;    /* it was set for what is kept alone */
     tw__list own_wants;    /* what the home knows of this member */
     tw__list active;
     tw__list inlets, dead_inlets;
@@ -421,7 +422,8 @@ void tw__want_forget(tw__peer *peer);
 extern const tw__broker_ops tw__bus_broker_ops;
 
 /* home_time.c: what a home does by itself. */
-void tw__home_time_run(tw__bus *bus);   /* in each turn; calls out */
+void tw__home_time_run(tw__bus *bus); /* in each turn; calls out */
+enum { TW__BUS_SWEEP_MS = 250 };
 void tw__home_time_start(tw__bus *bus); /* when there is something to sweep */
 void tw__home_time_sweep(tw__wheel_entry *entry);
 

@@ -4,7 +4,7 @@
  * SPDX-License-Identifier: MIT */
 #include "bus/engine.h"
 
-enum { SWEEP_MS = 250, SWEEP_HISTORIES = 256 };
+enum { SWEEP_HISTORIES = 256 };
 
 /* What callbacks reclass waits for the next turn. */
 static void reposition(tw__bus *bus) {
@@ -43,10 +43,15 @@ void tw__home_time_run(tw__bus *bus) {
 }
 
 void tw__home_time_start(tw__bus *bus) {
-    bool is_needed = tw__archive_len(&bus->home.archive) > 0 ||
-                     !tw__list_is_empty(&bus->home.graces);
-    if (is_needed && !bus->is_closing && !tw__wheel_is_set(&bus->sweep)) {
-        tw__clockwork_set(bus->config.clockwork, &bus->sweep, SWEEP_MS);
+    /* The end of a grace is told; what is kept only takes memory. */
+    bool has_graces = !tw__list_is_empty(&bus->home.graces);
+    bool is_needed = has_graces || tw__archive_len(&bus->home.archive) > 0;
+    bool is_set =
+        tw__wheel_is_set(&bus->sweep) && !(has_graces && bus->is_sweep_slow);
+    if (is_needed && !bus->is_closing && !is_set) {
+        uint32_t wait_ms = has_graces ? TW__BUS_SWEEP_MS : bus->config.sweep_ms;
+        bus->is_sweep_slow = wait_ms > TW__BUS_SWEEP_MS;
+        tw__clockwork_set(bus->config.clockwork, &bus->sweep, wait_ms);
     }
 }
 

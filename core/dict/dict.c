@@ -29,9 +29,20 @@ void tw__dicts_deinit(tw__dicts *dicts) {
     }
 }
 
+void tw__dicts_share(tw__dicts *dicts, tw__dict_region **place) {
+    dicts->shared = place;
+    dicts->is_own = false;
+}
+
 static int need_region(tw__dicts *dicts) {
+    if (dicts->region == NULL && dicts->shared != NULL) {
+        dicts->region = *dicts->shared;
+    }
     if (dicts->region == NULL) {
         dicts->region = tw__dict_region_create(dicts->bytes, false);
+        if (dicts->shared != NULL) {
+            *dicts->shared = dicts->region;
+        }
     }
     return dicts->region != NULL ? 0 : TW_ENOMEM;
 }

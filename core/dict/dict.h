@@ -24,6 +24,7 @@ typedef struct tw__dicts {
     tw__dict_region *region; /* NULL before the first use of an own one */
     size_t bytes;            /* it is to have */
     bool is_own;
+    tw__dict_region **shared; /* by those of this process; NULL: none is */
     tw__dict_events events;
     char *buffer; /* what was read last */
     size_t buffer_size;
@@ -35,6 +36,11 @@ typedef struct tw__dicts {
 void tw__dicts_init(tw__dicts *dicts, tw__dict_region *region, size_t bytes,
                     const tw__dict_events *events);
 void tw__dicts_deinit(tw__dicts *dicts);
+
+/* Before the first use, where there is no region: the first of those who have
+ * the same place makes one there, which is destroyed by whoever has the place.
+ */
+void tw__dicts_share(tw__dicts *dicts, tw__dict_region **place);
 
 /* As tw_dict_open, tw_dict_check and tw_limit. */
 int tw__dicts_open(tw__dicts *dicts, tw_str name, size_t bytes, tw_dict **dict);

@@ -208,7 +208,9 @@ static bool on_turn(tw__turn_hook *hook) {
     tw__http_loop_kick(client);
     if (client->has_news) {
         client->has_news = false;
-        collect(client);
+        if (client->multi != NULL) {
+            collect(client);
+        }
         start_waiting(client);
     }
     for (int i = 0; i < ANSWERS_A_TURN && !tw__list_is_empty(&client->ended);

@@ -14,6 +14,7 @@
 #include "net/clockwork.h"
 #include "net/poller.h"
 #include "tidewire/http.h"
+#include "tidewire/testing.h"
 
 typedef struct tw__http_client tw__http_client;
 
@@ -24,6 +25,9 @@ typedef struct tw__http_ground {
     tw__clockwork *clockwork;
     void (*count)(void *arg, tw_counter counter, uint64_t n);
     void *arg;
+    /* In place of libcurl, where the network is simulated: gets each request
+     * when its turn has come. NULL as a rule. */
+    void (*ask)(void *arg, const tw_lab_request *request);
 } tw__http_ground;
 
 /* 0 or TW_ENOMEM. `config` has its defaults and is copied. Does nothing with
@@ -45,6 +49,11 @@ tw_http_call *tw__http_client_request(tw__http_client *client,
                                       const tw_http_options *options,
                                       tw_http_cb cb, void *arg);
 void tw__http_client_cancel(tw_http_call *call);
+
+/* Where the ground has `ask`: what becomes of the request of that number. With
+ * an error `response` is NULL. 0, or TW_ENOT_FOUND: nobody waits for it. */
+int tw__http_client_reply(tw__http_client *client, uint64_t number, int error,
+                          const tw_http_response *response);
 
 /* For the gauges. */
 typedef struct tw__http_figures {

@@ -74,6 +74,9 @@ static int set_callbacks(CURL *easy, tw_http_call *call) {
 }
 
 int tw__http_call_start(tw_http_call *call) {
+    if (call->client->ground.ask != NULL) {
+        return tw__http_call_ask(call);
+    }
     CURL *easy = curl_easy_init();
     if (easy == NULL) {
         return TW_ENOMEM;
@@ -129,6 +132,10 @@ void tw__http_call_done(tw_http_call *call, CURLcode code) {
     long status = 0;
     curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
     call->status = (int)status;
+    tw__http_call_over(call, code);
+}
+
+void tw__http_call_over(tw_http_call *call, CURLcode code) {
     const char *key = call->host->key;
     if (call->error != 0) {
         char why[128];

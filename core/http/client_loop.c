@@ -148,22 +148,24 @@ static int open_multi(tw__http_client *client) {
 int tw__http_loop_open(tw__http_client *client,
                        bool (*on_turn)(tw__turn_hook *hook)) {
     tw__loop *loop = client->ground.loop;
-    if (client->multi != NULL) {
+    bool is_asking = client->ground.ask != NULL;
+    if (client->is_open) {
         return 0;
     }
-    if (!client->has_timer) {
+    if (!is_asking && !client->has_timer) {
         if (uv_timer_init(loop->uv, &client->timer) != 0) {
             return TW_EIO;
         }
         tw__loop_adopt(loop, (uv_handle_t *)&client->timer);
         client->has_timer = true;
     }
-    int err = open_multi(client);
+    int err = is_asking ? 0 : open_multi(client);
     if (err != 0) {
         return err;
     }
     tw__loop_add_hook(loop, &client->turn, on_turn, TW__TURN_BUS);
     tw__loop_add_hook(loop, &client->sweep, on_sweep, TW__TURN_CLOSE);
+    client->is_open = true;
     return 0;
 }
 
@@ -171,6 +173,9 @@ void tw__http_loop_close(tw__http_client *client) {
     if (client->multi != NULL) {
         curl_multi_cleanup(client->multi);
         client->multi = NULL;
+    }
+    if (client->is_open) {
+        client->is_open = false;
         tw__loop_remove_hook(&client->turn);
         tw__loop_remove_hook(&client->sweep);
     }

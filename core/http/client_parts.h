@@ -6,6 +6,7 @@
  *   client_answer.c, client_redirect.c  what comes of it
  *   client_check.c  what may be asked for at all
  *   client_loop.c   libcurl's descriptors and timer on our loop
+ *   client_asked.c  what stands in for libcurl where there is no network
  *
  * SPDX-License-Identifier: MIT */
 #ifndef TW_HTTP_CLIENT_PARTS_H
@@ -62,7 +63,8 @@ struct tw_http_call {
     size_t held; /* bytes of client->held */
 
     /* the answer */
-    CURL *easy; /* while it runs */
+    CURL *easy;      /* while it runs */
+    uint64_t number; /* as it was asked for, where there is no network */
     char curl_why[CURL_ERROR_SIZE];
     int status;
     tw__bytes head;    /* "name\0value\0", names in lower case */
@@ -80,9 +82,11 @@ struct tw__http_client {
     char *ca_file, *proxy;
     tw__breaker_rule rule;
     CURLM *multi; /* NULL before the first request */
+    bool is_open; /* its hooks are there */
     bool is_closed;
-    bool is_due;   /* libcurl wants to be called in this turn */
-    bool has_news; /* something ended, or there is room */
+    uint64_t asked; /* requests, where there is no network */
+    bool is_due;    /* libcurl wants to be called in this turn */
+    bool has_news;  /* something ended, or there is room */
     tw__list calls, ended, ready, failed;
     tw__map hosts;
     size_t failed_count;
@@ -154,6 +158,8 @@ void tw__http_call_done(tw_http_call *call, CURLcode code);
 size_t tw__http_call_on_header(char *data, size_t size, size_t count,
                                void *arg);
 size_t tw__http_call_on_body(char *data, size_t size, size_t count, void *arg);
+/* The same once its status is known. */
+void tw__http_call_over(tw_http_call *call, CURLcode code);
 /* Calls the callback with the answer. */
 void tw__http_call_answer(tw_http_call *call);
 
@@ -163,6 +169,13 @@ void tw__http_call_answer(tw_http_call *call);
 bool tw__http_call_redirect(tw_http_call *call);
 /* A request under way goes on at another URL, which is taken. */
 void tw__http_call_move(tw_http_call *call, CURLU *url, bool is_https);
+
+/* ---- client_asked.c ---- */
+
+/* Asks the ground in place of libcurl; 0 or TW_ENOMEM. */
+int tw__http_call_ask(tw_http_call *call);
+/* Where a redirect leads to; curl_free it, NULL: nowhere. */
+char *tw__http_call_location(const tw_http_call *call);
 
 /* ---- client_loop.c ---- */
 

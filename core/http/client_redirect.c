@@ -96,11 +96,23 @@ static bool is_redirect(int status) {
            status == 308;
 }
 
-bool tw__http_call_redirect(tw_http_call *call) {
+/* `own` is to be freed: libcurl's text is its own. */
+static const char *target_of(tw_http_call *call, char **own) {
     char *to = NULL;
+    *own = NULL;
+    if (call->easy == NULL) {
+        return *own = tw__http_call_location(call);
+    }
+    return curl_easy_getinfo(call->easy, CURLINFO_REDIRECT_URL, &to) == 0
+               ? to
+               : NULL;
+}
+
+bool tw__http_call_redirect(tw_http_call *call) {
+    const char *to;
+    char *own;
     if (!is_redirect(call->status) || call->redirects_most == 0 ||
-        curl_easy_getinfo(call->easy, CURLINFO_REDIRECT_URL, &to) != 0 ||
-        to == NULL) {
+        (to = target_of(call, &own)) == NULL) {
         return false;
     }
     bool is_https;
@@ -108,9 +120,11 @@ bool tw__http_call_redirect(tw_http_call *call) {
     if (call->redirects++ == call->redirects_most) {
         tw__http_end(call, TW_ELIMIT, "%s: more than %u redirects",
                      call->host->key, (unsigned)call->redirects_most);
+        curl_free(own);
         return true;
     }
     CURLU *url = tw__http_url_parse(to, strlen(to), &is_https, &why);
+    curl_free(own);
     if (url == NULL) {
         tw__http_end(call, why != NULL ? TW_EDENIED : TW_ENOMEM,
                      "%s: a redirect that is not followed: %s", call->host->key,

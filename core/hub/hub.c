@@ -221,6 +221,7 @@ uint64_t tw__channel_publish(tw__channel *channel, tw__pub *pub,
         return 0;
     }
     tw__list_push(&channel->pending, &pub->node);
+    channel->arrived++;
     channel->pending_count++;
     channel->pending_bytes += pub->len;
     channel->hub->pending_deliveries += deliveries;

@@ -58,6 +58,7 @@ typedef struct tw__exceptions {
 struct tw__channel {
     tw__hub *hub;
     uint64_t number; /* unique in this process */
+    uint64_t arrived; /* publications gathered since it was opened */
     tw__class class;
     uint32_t refs; /* joined and pending subscriptions */
     void *user;    /* the server's record of the channel's interest */

@@ -62,13 +62,20 @@ void tw__clock_hold(tw__clock *clock, uint64_t at_ms) {
     fire_due(clock);
 }
 
+void tw__clock_hold_from(tw__clock *clock, uint64_t now_ms, int64_t wall_ms) {
+    assert(!clock->_is_held && tw__list_is_empty(&clock->_timers));
+    clock->_now_ms = clock->_target_ms = now_ms;
+    clock->_wall_ahead_ms = wall_ms - (int64_t)now_ms;
+    clock->_is_held = true;
+}
+
 void tw__clock_advance(tw__clock *clock, uint64_t ms) {
     assert(clock->_is_held);
     clock->_target_ms += ms;
     clock->_is_moving = true;
 }
 
-static uint64_t earliest_due(const tw__clock *clock) {
+uint64_t tw__clock_next_ms(const tw__clock *clock) {
     uint64_t due_ms = UINT64_MAX;
     for (tw__list *node = clock->_timers.next; node != &clock->_timers;
          node = node->next) {
@@ -89,7 +96,7 @@ bool tw__clock_step(tw__clock *clock) {
     if (!clock->_is_moving) {
         return false;
     }
-    uint64_t due_ms = earliest_due(clock);
+    uint64_t due_ms = tw__clock_next_ms(clock);
     if (due_ms <= clock->_now_ms || has_events(clock)) {
         return true; /* time waits for what is to be seen to now */
     }

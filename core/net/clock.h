@@ -56,6 +56,13 @@ int64_t tw__clock_wall(const tw__clock *clock);
  * way back. */
 void tw__clock_hold(tw__clock *clock, uint64_t at_ms);
 
+/* The same at just this time, and `wall_ms` is the wall clock's: for one of
+ * several loops that share a time. Before any deadline is set. */
+void tw__clock_hold_from(tw__clock *clock, uint64_t now_ms, int64_t wall_ms);
+
+/* The earliest deadline; UINT64_MAX: there is none. */
+uint64_t tw__clock_next_ms(const tw__clock *clock);
+
 /* Sends a held clock on, from where it is going already; the loop makes the
  * steps, which tw__loop_advance sees to. */
 void tw__clock_advance(tw__clock *clock, uint64_t ms);

@@ -96,6 +96,12 @@ int tw_redis_call(tw_redis *pool, const tw_redis_command *commands,
     if (count == 0 || !tw__redis_is_shareable(commands, count)) {
         return TW_EINVALID;
     }
+    const tw__redis_env *env = pool->_env;
+    int fault =
+        env->fault != NULL ? env->fault(env->dial_arg, &pool->target) : 0;
+    if (fault != 0) {
+        return fault;
+    }
     open_streams(pool);
     if (pool->_count == 0) {
         return pool->target.config.pool == 0 ? TW_EUNAVAILABLE : TW_ENOMEM;

@@ -48,7 +48,14 @@ static void tell(const tw__redis_stream *stream, tw_log_level level,
 /* ---- life ---------------------------------------------------------------- */
 
 static bool on_turn_end(tw__turn_hook *hook) {
-    tw__redis_flush(TW__CONTAINER(hook, tw__redis_stream, flush_hook));
+    tw__redis_stream *stream =
+        TW__CONTAINER(hook, tw__redis_stream, flush_hook);
+    if (stream->is_due) {
+        stream->is_due = false;
+        tw__redis_connect_event(stream);
+        return false; /* nothing can be sent yet */
+    }
+    tw__redis_flush(stream);
     return false;
 }
 

@@ -61,8 +61,13 @@ typedef struct tw__redis_env {
         *figures[TW__REDIS_FIGURES]; /* where each is counted, or NULL */
     /* For tests: in place of connecting, gives a connected descriptor. 0 or
      * TW_EIO. NULL as a rule. */
-    int (*dial)(void *arg, int *fd);
+    int (*dial)(void *arg, const tw__redis_target *target, int *fd);
     void *dial_arg;
+    /* For tests: asked before each call, which ends with what it answers unless
+     * that is 0. NULL as a rule. */
+    int (*fault)(void *arg, const tw__redis_target *target);
+    bool is_held; /* the clock moves by hand: what takes no time needs no
+                     deadline */
 } tw__redis_env;
 
 typedef struct tw__redis_events {

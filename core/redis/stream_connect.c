@@ -13,6 +13,11 @@
 
 void tw__redis_connect_later(tw__redis_stream *stream, uint64_t delay_ms) {
     stream->state = TW__REDIS_WAITING;
+    if (delay_ms == 0 && stream->env->is_held) {
+        stream->is_due = true;
+        tw__loop_wake_for(stream->env->loop, TW__TURN_LINK);
+        return;
+    }
     tw__clockwork_set(stream->env->clock, &stream->timer, delay_ms);
 }
 
@@ -141,7 +146,7 @@ static void begin_tls(tw__redis_stream *stream) {
 static int dial(tw__redis_stream *stream, int *fd) {
     tw__redis_env *env = stream->env;
     if (env->dial != NULL) {
-        return env->dial(env->dial_arg, fd);
+        return env->dial(env->dial_arg, stream->target, fd);
     }
     return tw__socket_connect(&stream->addresses[stream->address_at - 1], fd);
 }

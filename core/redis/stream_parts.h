@@ -38,6 +38,7 @@ struct tw__redis_stream {
     tw__resolve resolve;
     tw__address addresses[TW__RESOLVED_MAX];
     size_t address_count, address_at;
+    bool is_due;           /* connects at the end of the turn */
     tw__wheel_entry timer; /* the next attempt, its end, or the watch */
     tw__turn_hook flush_hook, free_hook;
     tw__list waiting, sent; /* requests, in order */

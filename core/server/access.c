@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: MIT */
 #include <arpa/inet.h>
 #include <string.h>
+#include <time.h>
 
 #include "server/server.h"
 #include "ws/utf8.h"
@@ -10,6 +11,22 @@
 
 uint64_t tw_server_now(const tw_server *server) {
     return tw__now(server);
+}
+
+static int64_t machine_us(clockid_t clock) {
+    struct timespec now;
+    clock_gettime(clock, &now);
+    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+uint64_t tw_server_clock_us(const tw_server *server) {
+    return server->lab != NULL ? tw__now(server) * 1000
+                               : (uint64_t)machine_us(CLOCK_MONOTONIC);
+}
+
+int64_t tw_server_wall_us(const tw_server *server) {
+    return server->lab != NULL ? tw__loop_wall(&server->loop) * 1000
+                               : machine_us(CLOCK_REALTIME);
 }
 
 struct uv_loop_s *tw_server_loop(tw_server *server) {

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "server/admin_ask.h"
 #include "server/admin_state.h"
 
 enum { TICK_MS = 1000 };
@@ -35,6 +36,7 @@ static bool free_dead(tw__turn_hook *hook) {
     while ((node = tw__list_shift(&admin->dead)) != NULL) {
         tw__admin_conn_free(TW__CONTAINER(node, tw__admin_conn, node));
     }
+    tw__admin_asks_free(admin);
     return false;
 }
 
@@ -42,8 +44,7 @@ static bool free_dead(tw__turn_hook *hook) {
 
 static void on_accept(tw__listener *listener, int fd, const tw__address *peer) {
     tw__admin *admin = listener->arg;
-    (void)peer;
-    tw__admin_conn_open(admin, fd, listener == &admin->listeners[0]);
+    tw__admin_conn_open(admin, fd, peer, listener == &admin->listeners[0]);
 }
 
 static void on_refused(tw__listener *listener, int error) {
@@ -187,6 +188,7 @@ static void init(tw__admin *admin, tw__job *job) {
     admin->reload_id = (uint64_t)job->incarnation << 32;
     tw__list_init(&admin->conns);
     tw__list_init(&admin->dead);
+    tw__list_init(&admin->dead_asks);
 }
 
 static void serve(tw__admin *admin) {

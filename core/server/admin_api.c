@@ -1,17 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 #include <string.h>
 
+#include "server/admin_ask.h"
 #include "server/admin_state.h"
 #include "server/metrics.h"
 
 #define JSON "application/json"
 
 typedef void (*handler)(tw__admin_conn *conn, tw__admin_answer *answer);
+typedef void (*asker)(tw__admin_conn *conn, tw__http_request *request,
+                      tw__admin_answer *answer);
 
 typedef struct route {
     const char *pattern;
     handler handle;
-    bool is_change;
+    asker ask;        /* in its place: what the workers answer */
+    bool needs_right; /* it changes something, or shows what not all may see */
 } route;
 
 static void refuse(tw__admin_answer *answer, int status, const char *code,
@@ -55,9 +59,8 @@ static void get_ready(tw__admin_conn *conn, tw__admin_answer *answer) {
 }
 
 static void get_status(tw__admin_conn *conn, tw__admin_answer *answer) {
-    int error =
-        tw__admin_status(&answer->body, conn->admin->job,
-                         tw__loop_now(&conn->admin->loop));
+    int error = tw__admin_status(&answer->body, conn->admin->job,
+                                 tw__loop_now(&conn->admin->loop));
     finish(answer, error, 200, JSON);
 }
 
@@ -87,12 +90,15 @@ static void post_drain(tw__admin_conn *conn, tw__admin_answer *answer) {
 }
 
 static route routes[] = {
-    {"GET /metrics", get_metrics, false},
-    {"GET /health", get_health, false},
-    {"GET /ready", get_ready, false},
-    {"GET /api/status", get_status, false},
-    {"POST /api/reload", post_reload, true},
-    {"POST /api/drain", post_drain, true},
+    {"GET /metrics", get_metrics, NULL, false},
+    {"GET /health", get_health, NULL, false},
+    {"GET /ready", get_ready, NULL, false},
+    {"GET /api/status", get_status, NULL, false},
+    {"GET /api/top", NULL, tw__admin_top, true},
+    {"POST /api/reload", post_reload, NULL, true},
+    {"POST /api/drain", post_drain, NULL, true},
+    {"POST /api/console", NULL, tw__admin_console, true},
+    {"POST /api/profile", NULL, tw__admin_profile, true},
 };
 
 int tw__admin_add_routes(tw__http_router *router) {
@@ -127,7 +133,7 @@ static tw__admin_caller caller_of(const tw__admin_conn *conn) {
                               .token = config->admin_token};
 }
 
-void tw__admin_dispatch(tw__admin_conn *conn, const tw__http_request *request,
+void tw__admin_dispatch(tw__admin_conn *conn, tw__http_request *request,
                         tw__admin_answer *answer) {
     tw__http_match match;
     tw__http_found found = tw__http_router_match(
@@ -137,9 +143,11 @@ void tw__admin_dispatch(tw__admin_conn *conn, const tw__http_request *request,
     tw__admin_caller caller = caller_of(conn);
     const char *why;
     int refusal =
-        tw__admin_guard(&caller, request, at != NULL && at->is_change, &why);
+        tw__admin_guard(&caller, request, at != NULL && at->needs_right, &why);
     if (refusal != 0) {
         refuse(answer, refusal, "denied", why);
+    } else if (at != NULL && at->ask != NULL) {
+        at->ask(conn, request, answer);
     } else if (at != NULL) {
         at->handle(conn, answer);
     } else if (found == TW__HTTP_BAD_METHOD) {

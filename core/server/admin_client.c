@@ -109,20 +109,36 @@ static int wait_for(int fd, short events, unsigned timeout_ms,
                : fail(to, TW_EIO, "poll: %s", strerror(errno));
 }
 
-static int send_request(int fd, const char *method, const char *path,
-                        const detail *to) {
+typedef struct call {
+    const char *method, *path;
+    const void *data;
+    size_t len;
+} call;
+
+static int send_all(int fd, const char *data, size_t len, const detail *to) {
+    while (len > 0) {
+        ssize_t sent = send(fd, data, len, MSG_NOSIGNAL);
+        if (sent < 0 && errno != EINTR) {
+            return fail(to, TW_EIO, "the server went away: %s",
+                        strerror(errno));
+        }
+        data += sent > 0 ? sent : 0;
+        len -= sent > 0 ? (size_t)sent : 0;
+    }
+    return 0;
+}
+
+static int send_request(int fd, const call *what, const detail *to) {
     char text[512];
     int len = snprintf(text, sizeof text,
                        "%s %s HTTP/1.1\r\nHost: localhost\r\n"
-                       "Content-Length: 0\r\nConnection: close\r\n\r\n",
-                       method, path);
+                       "Content-Length: %zu\r\nConnection: close\r\n\r\n",
+                       what->method, what->path, what->len);
     if (len >= (int)sizeof text) {
         return fail(to, TW_EINVALID, "the path is too long");
     }
-    /* A request fits into any socket's buffer. */
-    return send(fd, text, (size_t)len, MSG_NOSIGNAL) == len
-               ? 0
-               : fail(to, TW_EIO, "the server went away: %s", strerror(errno));
+    int error = send_all(fd, text, (size_t)len, to);
+    return error == 0 ? send_all(fd, what->data, what->len, to) : error;
 }
 
 /* All that comes until the server closes, which it does after one answer. */
@@ -184,12 +200,11 @@ static int take_answer(const tw__bytes *in, int *status, char **body,
     return 0;
 }
 
-static int exchange(int fd, const char *method, const char *path,
-                    unsigned timeout_ms, int *status, char **body,
-                    const detail *to) {
+static int exchange(int fd, const call *what, unsigned timeout_ms, int *status,
+                    char **body, const detail *to) {
     tw__bytes in;
     tw__bytes_init(&in);
-    int error = send_request(fd, method, path, to);
+    int error = send_request(fd, what, to);
     if (error == 0) {
         error = read_all(fd, timeout_ms, &in, to);
     }
@@ -200,9 +215,8 @@ static int exchange(int fd, const char *method, const char *path,
     return error;
 }
 
-int tw_admin_request(const char *runtime_dir, const char *method,
-                     const char *path, unsigned timeout_ms, int *status,
-                     char **body, char *text, size_t text_size) {
+static int ask(const char *runtime_dir, const call *what, unsigned timeout_ms,
+               int *status, char **body, char *text, size_t text_size) {
     const detail to = {text, text_size};
     search found = {.count = 0};
     int fd = -1;
@@ -217,11 +231,25 @@ int tw_admin_request(const char *runtime_dir, const char *method,
     if (error != 0) {
         return error;
     }
-    error = exchange(fd, method, path,
-                     timeout_ms != 0 ? timeout_ms : DEFAULT_TIMEOUT_MS, status,
-                     body, &to);
+    error =
+        exchange(fd, what, timeout_ms != 0 ? timeout_ms : DEFAULT_TIMEOUT_MS,
+                 status, body, &to);
     close(fd);
     return error;
+}
+
+int tw_admin_request(const char *runtime_dir, const char *method,
+                     const char *path, unsigned timeout_ms, int *status,
+                     char **body, char *text, size_t text_size) {
+    const call what = {.method = method, .path = path};
+    return ask(runtime_dir, &what, timeout_ms, status, body, text, text_size);
+}
+
+int tw_admin_post(const char *runtime_dir, const char *path, const void *data,
+                  size_t len, unsigned timeout_ms, int *status, char **body,
+                  char *text, size_t text_size) {
+    const call what = {"POST", path, data, len};
+    return ask(runtime_dir, &what, timeout_ms, status, body, text, text_size);
 }
 
 void tw_admin_free(char *body) {

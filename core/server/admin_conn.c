@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "server/admin_ask.h"
 #include "server/admin_state.h"
 
 /* Times: for a request from the first thought of it (the accept, or the answer
  * before) to its end; for the peer to take some of an answer; for it to close
  * behind the last one. */
 enum { IDLE_MS = 15000, STALL_MS = 15000, LINGER_MS = 1000 };
-enum { READ_BYTES = 16384, BODY_BYTES = 4096 };
+enum { READ_BYTES = 16384 };
 
 static void set_deadline(tw__admin_conn *conn, uint64_t ms) {
     tw__clockwork_set(&conn->admin->clockwork, &conn->deadline, ms);
@@ -21,6 +23,9 @@ void tw__admin_conn_close(tw__admin_conn *conn) {
     if (conn->io.fd < 0) {
         return;
     }
+    if (conn->ask != NULL) {
+        tw__admin_ask_drop(conn->ask);
+    }
     tw__clockwork_clear(&admin->clockwork, &conn->deadline);
     tw__poller_remove(&admin->poller, &conn->io);
     close(conn->io.fd);
@@ -30,13 +35,13 @@ void tw__admin_conn_close(tw__admin_conn *conn) {
     admin->conn_count--;
 }
 
-/* What it listens for follows from what it does: one that waits for a reload
- * reads nothing, but the kernel tells of a peer that is gone. */
+/* What it listens for follows from what it does: one that waits for a reload or
+ * a worker reads nothing, but the kernel tells of a peer that is gone. */
 static void update_interest(tw__admin_conn *conn) {
     unsigned interest = TW__READ;
     if (tw__bytes_len(&conn->out) > 0) {
         interest = TW__WRITE;
-    } else if (conn->reload_id != 0) {
+    } else if (tw__admin_conn_waits(conn)) {
         interest = 0;
     }
     tw__poller_modify(&conn->admin->poller, &conn->io, interest);
@@ -133,7 +138,7 @@ static void answer_request(tw__admin_conn *conn, tw__admin_answer *answer) {
 static void on_request(tw__admin_conn *conn) {
     tw__admin_answer answer = {0};
     tw__admin_dispatch(conn, tw__http_parser_request(conn->parser), &answer);
-    if (conn->reload_id != 0) {
+    if (tw__admin_conn_waits(conn)) {
         tw__clockwork_clear(&conn->admin->clockwork, &conn->deadline);
     } else {
         answer_request(conn, &answer);
@@ -156,7 +161,9 @@ static bool on_event(tw__admin_conn *conn, tw__http_event event) {
         }
         return false;
     case TW__HTTP_HEAD:
-        tw__http_parser_set_body_limit(conn->parser, BODY_BYTES);
+        tw__http_parser_set_body_limit(
+            conn->parser,
+            tw__admin_body_limit(tw__http_parser_request(conn->parser)));
         if (tw__http_parser_request(conn->parser)->is_upgrade) {
             on_request(conn); /* answered as if it did not ask for that */
         }
@@ -171,7 +178,7 @@ static bool on_event(tw__admin_conn *conn, tw__http_event event) {
 }
 
 static bool may_parse(const tw__admin_conn *conn) {
-    return conn->io.fd >= 0 && conn->reload_id == 0 && !conn->is_last &&
+    return conn->io.fd >= 0 && !tw__admin_conn_waits(conn) && !conn->is_last &&
            tw__bytes_len(&conn->out) == 0;
 }
 
@@ -225,7 +232,7 @@ static void on_read(tw__admin_conn *conn) {
 
 static void on_io(tw__io *io, unsigned events) {
     tw__admin_conn *conn = TW__CONTAINER(io, tw__admin_conn, io);
-    if ((events & TW__HANGUP) != 0 && conn->reload_id != 0) {
+    if ((events & TW__HANGUP) != 0 && tw__admin_conn_waits(conn)) {
         tw__admin_conn_close(conn);
     } else if (tw__bytes_len(&conn->out) > 0) {
         flush(conn);
@@ -252,14 +259,30 @@ static void on_deadline(tw__wheel_entry *entry) {
 
 /* ---- opening ------------------------------------------------------------ */
 
-static bool is_of_owner(int fd) {
+static void know_process(tw__admin_conn *conn, int fd) {
     struct ucred peer;
     socklen_t len = sizeof peer;
-    return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == 0 &&
-           (peer.uid == geteuid() || peer.uid == 0);
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == 0) {
+        conn->is_owner = peer.uid == geteuid() || peer.uid == 0;
+        snprintf(conn->by, sizeof conn->by, "uid %u, pid %d",
+                 (unsigned)peer.uid, (int)peer.pid);
+    }
 }
 
-static tw__admin_conn *create(tw__admin *admin, int fd, bool is_unix) {
+static void know_address(tw__admin_conn *conn, int fd,
+                         const tw__address *peer) {
+    tw__address local;
+    char ip[TW__ADDRESS_TEXT];
+    if (tw__socket_local(fd, &local) == 0) {
+        tw__address_format_ip(&local, conn->local_ip);
+    }
+    tw__address_format_ip(peer, ip);
+    snprintf(conn->by, sizeof conn->by, "token, ip %.*s",
+             (int)sizeof conn->by - 16, ip);
+}
+
+static tw__admin_conn *create(tw__admin *admin, int fd, const tw__address *peer,
+                              bool is_unix) {
     tw__admin_conn *conn = tw__calloc(1, sizeof *conn);
     if (conn == NULL) {
         return NULL;
@@ -273,18 +296,19 @@ static tw__admin_conn *create(tw__admin *admin, int fd, bool is_unix) {
     conn->io = (tw__io){on_io, fd};
     conn->deadline.cb = on_deadline;
     conn->is_unix = is_unix;
-    conn->is_owner = is_unix && is_of_owner(fd);
-    tw__address local;
-    if (!is_unix && tw__socket_local(fd, &local) == 0) {
-        tw__address_format_ip(&local, conn->local_ip);
+    if (is_unix) {
+        know_process(conn, fd);
+    } else {
+        know_address(conn, fd, peer);
     }
     return conn;
 }
 
-void tw__admin_conn_open(tw__admin *admin, int fd, bool is_unix) {
+void tw__admin_conn_open(tw__admin *admin, int fd, const tw__address *peer,
+                         bool is_unix) {
     unsigned limit = is_unix ? TW__ADMIN_CONNS : TW__ADMIN_TCP_CONNS;
     tw__admin_conn *conn =
-        admin->conn_count < limit ? create(admin, fd, is_unix) : NULL;
+        admin->conn_count < limit ? create(admin, fd, peer, is_unix) : NULL;
     if (conn == NULL || tw__poller_add(&admin->poller, &conn->io, TW__READ)) {
         close(fd);
         if (conn != NULL) {

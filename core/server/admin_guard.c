@@ -82,7 +82,7 @@ static bool has_token(const tw__admin_caller *caller,
 }
 
 int tw__admin_guard(const tw__admin_caller *caller,
-                    const tw__http_request *request, bool is_change,
+                    const tw__http_request *request, bool needs_right,
                     const char **why) {
     if (caller->is_unix) {
         *why = "the socket belongs to another user";
@@ -100,6 +100,6 @@ int tw__admin_guard(const tw__admin_caller *caller,
         *why = "Host does not name this server";
         return 421;
     }
-    *why = "changes need the Unix socket of the runtime folder or a token";
-    return is_change ? 403 : 0;
+    *why = "this needs the Unix socket of the runtime folder or a token";
+    return needs_right ? 403 : 0;
 }

@@ -6,8 +6,8 @@
  *     to or the configured one; a name that somebody pointed here (DNS
  *     rebinding) is answered with 421
  *   - an Origin other than the Host's own is answered with 403
- *   - what changes something needs the bearer token; without a configured one
- *     it is answered with 403
+ *   - what changes something, or shows what not all may see, needs the bearer
+ *     token; without a configured one it is answered with 403
  * A request with the right token proved more than its Host could.
  *
  * SPDX-License-Identifier: MIT */
@@ -27,7 +27,7 @@ typedef struct tw__admin_caller {
 /* 0 when the request may be answered, else the status of the refusal, with
  * static text in *why. */
 int tw__admin_guard(const tw__admin_caller *caller,
-                    const tw__http_request *request, bool is_change,
+                    const tw__http_request *request, bool needs_right,
                     const char **why);
 
 #endif

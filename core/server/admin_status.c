@@ -89,6 +89,26 @@ static void worker(writer *w, const tw__board *board, uint32_t slot,
     WRITE(w, "}");
 }
 
+/* Of the whole server, see tidewire/hook_stats.h. */
+static void hooks(writer *w, const tw__board *board) {
+    tw_hook_stats stats[TW_HOOK_STATS_MAX];
+    size_t count = tw__board_hook_stats(board, stats);
+    WRITE(w, "\"hooks\":[");
+    for (size_t i = 0; i < count; i++) {
+        const tw_hook_stats *at = &stats[i];
+        WRITE(w, "%s{", i > 0 ? "," : "");
+        string(w, "name", at->name);
+        WRITE(w,
+              ",\"generation\":%" PRIu32 ",\"calls\":%" PRIu64
+              ",\"errors\":%" PRIu64
+              ",\"cpu_seconds\":%.9f,\"waiting_seconds\":%.9f,"
+              "\"slowest_seconds\":%.9f}",
+              at->generation, at->calls, at->errors, at->cpu_seconds,
+              at->waiting_seconds, at->slowest_seconds);
+    }
+    WRITE(w, "]");
+}
+
 int tw__admin_status(tw__bytes *out, const tw__job *job, uint64_t now_ms) {
     const tw__board *board = job->board;
     writer w = {out, 0};
@@ -111,7 +131,9 @@ int tw__admin_status(tw__bytes *out, const tw__job *job, uint64_t now_ms) {
     for (uint32_t slot = 0; slot < board->slots; slot++) {
         worker(&w, board, slot, now_ms);
     }
-    WRITE(&w, "]}\n");
+    WRITE(&w, "],");
+    hooks(&w, board);
+    WRITE(&w, "}\n");
     return w.error;
 }
 

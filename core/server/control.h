@@ -28,6 +28,8 @@ typedef enum tw__control_kind {
     TW__CONTROL_DRAIN,  /* end in order */
     TW__CONTROL_RESULT, /* to the admin: reloads asked for up to `id` ended so
                          */
+    TW__CONTROL_ASK,    /* a question comes with a descriptor, see question.h;
+                           the admin says this to the master for slot `id` */
     /* member to master */
     TW__CONTROL_LOADED, /* the start, PREPARE, FREEZE, COMMIT are done: status
                            and report */
@@ -60,9 +62,16 @@ int tw__control_send(int fd, const tw__control_msg *msg);
 /* The same for a message that is only a kind. */
 int tw__control_send_kind(int fd, tw__control_kind kind);
 
+/* The same along with a descriptor, which stays the caller's to close. */
+int tw__control_send_fd(int fd, const tw__control_msg *msg, int passed);
+
 /* Takes the next message. 0, TW_EUNAVAILABLE (none there now), TW_ECLOSED
  * (the other end is gone), TW_EINVALID (not a message; skipped), TW_EIO. */
 int tw__control_recv(int fd, tw__control_msg *msg);
+
+/* The same; *passed is the descriptor that came along, the caller's to close,
+ * or -1. (tw__control_recv closes such a one.) */
+int tw__control_recv_fd(int fd, tw__control_msg *msg, int *passed);
 
 /* Puts `text` in, cut to what fits. */
 void tw__control_set_text(tw__control_msg *msg, const char *text);

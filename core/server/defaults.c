@@ -30,6 +30,7 @@ void tw__server_fill_defaults(tw_config *config) {
     default_size(&config->history_budget_bytes, 256 << 20);
     default_size(&config->recover_limit_bytes, 4 << 20);
     default_size(&config->dict_memory_bytes, TW__DICT_MEMORY);
+    default_size(&config->metric_memory_bytes, TW__METRIC_MEMORY);
     default_ms(&config->presence_grace_ms, 5000);
     default_ms(&config->presence_told_max, 100);
     default_ms(&config->http.concurrent, 100);

@@ -24,6 +24,9 @@ void tw__server_init_dicts(tw_server *server, tw__dict_region *region) {
     tw__dict_events events = {now_ms, noted, server};
     tw__dicts_init(&server->dicts, region, server->config.dict_memory_bytes,
                    &events);
+    if (server->lab != NULL) {
+        tw__dicts_share(&server->dicts, &server->lab->dicts);
+    }
 }
 
 int tw_dict_open(tw_server *server, tw_str name, size_t bytes, tw_dict **dict) {

@@ -3,6 +3,9 @@
 #include "server/people.h"
 #include "server/server.h"
 
+/* Where a week passes in a moment, each deadline costs as much as any other. */
+enum { LAB_SWEEP_MS = 60000 };
+
 static void on_lost(void *arg, const tw__pub *pub, int error) {
     tw_server *server = arg;
     tw__log_write(&server->log, TW_LOG_WARN, "a publication was lost",
@@ -38,6 +41,7 @@ int tw__server_start_bus(tw_server *server, const tw__place *place) {
         .history_budget_bytes = server->config.history_budget_bytes,
         .presence_grace_ms = server->config.presence_grace_ms,
         .presence_told_max = server->config.presence_told_max,
+        .sweep_ms = server->lab != NULL ? LAB_SWEEP_MS : 0,
         .events = {.on_publication = tw__server_on_publication,
                    .on_gap = tw__server_on_gap,
                    .on_lost = on_lost,

@@ -10,12 +10,18 @@ static void on_count(void *arg, tw_counter counter, uint64_t n) {
     tw__count(arg, counter, n);
 }
 
+static void on_ask(void *arg, const tw_lab_request *request) {
+    tw_server *server = arg;
+    server->lab->ask(server->lab, server->slot, request);
+}
+
 int tw__server_open_http(tw_server *server) {
     const tw__http_ground ground = {.loop = &server->loop,
                                     .poller = &server->link,
                                     .clockwork = &server->link_clock,
                                     .count = on_count,
-                                    .arg = server};
+                                    .arg = server,
+                                    .ask = server->lab ? on_ask : NULL};
     int err =
         tw__http_client_create(&server->http, &ground, &server->config.http);
     server->config.http.ca_file = server->config.http.proxy = NULL;

@@ -12,20 +12,22 @@
 
 enum { BACKLOG = 4096 };
 
-static void on_refused(tw__listener *listener, int error) {
-    tw_server *server = listener->arg;
+static void refuse(tw_server *server, int error) {
     tw__count(server, TW_COUNTER_ACCEPT_REFUSED, 1);
     tw__count(server, TW_COUNTER_ACCEPT_REFUSED_FDS, 1);
     tw__server_note_refused(server, strerror(error));
 }
 
-static void on_accept(tw__listener *listener, int fd, const tw__address *peer) {
-    tw_server *server = listener->arg;
-    size_t which = (size_t)(listener - server->listeners);
+static void on_refused(tw__listener *listener, int error) {
+    refuse(listener->arg, error);
+}
+
+void tw__server_accept(tw_server *server, int fd, const tw__address *peer,
+                       size_t which) {
     tw__count(server, TW_COUNTER_ACCEPTED, 1);
     if (!tw__server_has_room(server, fd)) {
         close(fd);
-        on_refused(listener, EMFILE);
+        refuse(server, EMFILE);
         return;
     }
     tw_conn *conn = tw__conn_create(server, fd, peer, which);
@@ -34,6 +36,11 @@ static void on_accept(tw__listener *listener, int fd, const tw__address *peer) {
     } else if (server->tls != NULL) {
         tw__conn_start_tls(conn, which);
     }
+}
+
+static void on_accept(tw__listener *listener, int fd, const tw__address *peer) {
+    tw_server *server = listener->arg;
+    tw__server_accept(server, fd, peer, (size_t)(listener - server->listeners));
 }
 
 static int share(const tw_config *config, size_t i, const tw__address *address,

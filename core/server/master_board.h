@@ -9,6 +9,7 @@
 #define TW_SERVER_MASTER_BOARD_H
 
 #include "dict/region.h"
+#include "metric/region.h"
 #include "server/page.h"
 
 /* Over 53 slots on the largest machines tried; a limit against typing errors.
@@ -31,6 +32,7 @@ typedef struct tw__board {
     volatile uint32_t generation; /* the committed one; 0 before the first */
     volatile uint32_t is_draining;
     uint32_t slots;
+    tw__metric_regions metrics; /* likewise; `memory` NULL: none */
     tw__dict_region *dicts; /* at the same address for all; goes with the board.
                                NULL: none */
 } tw__board;
@@ -43,6 +45,9 @@ tw__board_slot *tw__board_at(const tw__board *board, uint32_t slot);
 
 /* Fills in `pages` (board->slots many) for tw__place. */
 void tw__board_pages(const tw__board *board, tw__page **pages);
+
+/* What hooks cost on all slots together, as tw_server_hook_stats. */
+size_t tw__board_hook_stats(const tw__board *board, tw_hook_stats *stats);
 
 /* The slot's process is gone: what it was doing is zero, its counters stay. */
 void tw__board_clear_slot(const tw__board *board, uint32_t slot);

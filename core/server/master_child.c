@@ -164,12 +164,27 @@ static void on_message(tw__master *master, tw__child *child,
     }
 }
 
+/* The admin member asks a worker. When that cannot be told, closing is the
+ * answer; one that does not read is no worse for it. */
+static void pass_on(tw__master *master, const tw__child *from,
+                    const tw__control_msg *msg, int passed) {
+    if (from->is_admin && msg->kind == TW__CONTROL_ASK &&
+        msg->id < master->workers &&
+        master->children[msg->id].state == TW__CHILD_UP) {
+        tw__control_send_fd(master->children[msg->id].control_fd, msg, passed);
+    }
+    close(passed);
+}
+
 void tw__child_listen(tw__master *master, tw__child *child, uint64_t now_ms) {
     tw__control_msg msg;
-    int error;
-    while ((error = tw__control_recv(child->control_fd, &msg)) == 0 ||
+    int error, passed;
+    while ((error = tw__control_recv_fd(child->control_fd, &msg, &passed)) ==
+               0 ||
            error == TW_EINVALID) {
-        if (error == 0) {
+        if (passed >= 0) {
+            pass_on(master, child, &msg, passed);
+        } else if (error == 0) {
             on_message(master, child, &msg, now_ms);
         }
     }

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/ticks.h"
 #include "server/identity.h"
 #include "server/master_state.h"
 
@@ -100,7 +101,10 @@ static int open_board(tw__master *master) {
     }
     master->board->dicts = tw__dict_region_create(
         master->config.server.dict_memory_bytes, true);
-    if (master->board->dicts == NULL) {
+    if (master->board->dicts == NULL ||
+        tw__metric_regions_map(&master->board->metrics, master->workers,
+                               master->config.server.metric_memory_bytes,
+                               true) != 0) {
         return TW_ENOMEM;
     }
     master->board->master_pid = (int32_t)getpid();
@@ -203,6 +207,7 @@ static int open_parts(tw__master *master) {
 int tw__master_open(tw__master *master, const tw_master_config *config) {
     *master = (tw__master){
         .signal_fd = -1, .runtime = {._lock = -1}, .end_ms = TW__NEVER};
+    tw__ticks_init(); /* measured from here on, by the workers, too */
     fill_config(master, config);
     take_signals(master);
     int error = master->signal_fd >= 0

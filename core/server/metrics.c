@@ -4,29 +4,10 @@
 #include <inttypes.h>
 #include <time.h>
 
+#include "server/metrics_writer.h"
 #include "tidewire/errors.h"
 
-/* The text format wants every sample of a metric in one group behind its HELP
- * and TYPE, so each metric walks over the slots. Errors (only memory) stick in
- * `error`, and what follows does nothing. */
-typedef struct writer {
-    tw__bytes *out;
-    const tw__board *board;
-    int error;
-} writer;
-
-#define WRITE(w, ...)                                                          \
-    do {                                                                       \
-        if ((w)->error == 0) {                                                 \
-            (w)->error = tw__bytes_printf((w)->out, __VA_ARGS__);              \
-        }                                                                      \
-    } while (0)
-
-static void head(writer *w, const char *name, const char *type,
-                 const char *help) {
-    WRITE(w, "# HELP tidewire_%s %s\n# TYPE tidewire_%s %s\n", name, help, name,
-          type);
-}
+typedef tw__metrics_writer writer;
 
 static void whole(writer *w, const char *name, uint32_t slot, uint64_t value) {
     WRITE(w, "tidewire_%s{slot=\"%" PRIu32 "\"} %" PRIu64 "\n", name, slot,
@@ -270,6 +251,7 @@ int tw__metrics_render(tw__bytes *out, const tw__board *board,
     fates(&w);
     turns(&w);
     freezes(&w);
+    tw__metrics_host(&w);
     dicts(&w);
     counters(&w);
     gauges(&w);

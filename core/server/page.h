@@ -14,7 +14,7 @@
 #include <stdint.h>
 
 #include "hub/fate.h"
-#include "tidewire/metrics.h"
+#include "tidewire/tidewire.h"
 
 /* Upper bounds in microseconds of the histograms of durations; the last bucket
  * is everything above. */
@@ -30,13 +30,21 @@ typedef struct tw__durations {
     volatile uint64_t sum_us;
 } tw__durations;
 
+/* Costs of hooks in one generation, see tidewire/hook_stats.h. */
+typedef struct tw__hook_set {
+    volatile uint32_t generation; /* 0: not in use */
+    double tick_seconds;
+    tw_hook_row rows[TW_HOOK_ROWS];
+} tw__hook_set;
+
 typedef struct tw__page {
     volatile uint64_t counters[TW_COUNTER_COUNT];
     volatile uint64_t gauges[TW_GAUGE_COUNT];
     tw__fate_row fates[TW__FATE_ROWS]; /* deliveries by channel class */
     tw__durations turn_times;
     tw__durations freeze_times; /* of reloads, committed or not */
-    volatile uint64_t turns;    /* ended turns of the loop, all incarnations */
+    tw__hook_set hooks[2];
+    volatile uint64_t turns; /* ended turns of the loop, all incarnations */
     volatile uint64_t started_ms; /* monotonic; of this incarnation */
     volatile uint32_t incarnation;
     volatile uint32_t generation;

@@ -9,9 +9,11 @@
 
 #include "base/log.h"
 #include "dict/region.h"
+#include "metric/region.h"
 #include "net/clockwork.h"
 #include "net/poller.h"
 #include "net/tls_tickets.h"
+#include "server/lab.h"
 #include "server/page.h"
 #include "server/tls_files.h"
 #include "tidewire/tidewire.h"
@@ -22,13 +24,15 @@ typedef struct tw__place {
     tw__page *const *pages; /* of every slot, `slots` many; they outlive the
                                server */
     tw__dict_region *dicts; /* of the server; borrowed */
-    const char *dir;        /* runtime folder with the bus sockets */
-    int bus_fd;             /* the slot's listening bus socket; taken */
-    const int *listen_fds;  /* one listening socket per config.listen; taken */
+    const tw__metric_regions *metrics; /* likewise */
+    const char *dir;                   /* runtime folder with the bus sockets */
+    int bus_fd;            /* the slot's listening bus socket; taken */
+    const int *listen_fds; /* one listening socket per config.listen; taken */
     /* The contents of the files of config.listen_options, as they are in force,
      * and the ticket keys of all slots; NULL: no TLS. Borrowed. */
     const tw__tls_vault *vault;
     const tw__tls_tickets *tickets;
+    tw__lab *lab; /* where it stands in one; else NULL */
 } tw__place;
 
 int tw__server_create(tw_server **server, const tw_config *config,

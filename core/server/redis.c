@@ -13,6 +13,16 @@ struct tw__server_redis {
     tw__list pools;
 };
 
+static int dial(void *arg, const tw__redis_target *target, int *fd) {
+    tw_server *server = arg;
+    return server->lab->dial(server->lab, server->slot, target->name, fd);
+}
+
+static int fault(void *arg, const tw__redis_target *target) {
+    tw_server *server = arg;
+    return server->lab->fault(server->lab, server->slot, target->name);
+}
+
 static void fill_env(tw__redis_env *env, tw_server *server) {
     static const tw_counter counters[TW__REDIS_FIGURES] = {
         [TW__REDIS_SENT] = TW_COUNTER_REDIS_SENT,
@@ -29,6 +39,10 @@ static void fill_env(tw__redis_env *env, tw_server *server) {
     env->poller = &server->link;
     env->clock = &server->link_clock;
     env->log = &server->log;
+    env->dial = server->lab != NULL ? dial : NULL;
+    env->dial_arg = server;
+    env->fault = server->lab != NULL ? fault : NULL;
+    env->is_held = server->lab != NULL;
     for (int i = 0; i < TW__REDIS_FIGURES; i++) {
         env->figures[i] = &server->page->counters[counters[i]];
     }
@@ -68,12 +82,27 @@ static int complain(int err, char *detail, size_t size) {
     return err;
 }
 
+static tw_redis *find(tw_server *server, tw_str name) {
+    if (server->redis == NULL) {
+        return NULL;
+    }
+    tw__list *head = &server->redis->pools;
+    for (tw__list *node = head->next; node != head; node = node->next) {
+        tw_redis *pool = TW__CONTAINER(node, tw_redis, _node);
+        if (strlen(pool->target.name) == name.len &&
+            memcmp(pool->target.name, name.data, name.len) == 0) {
+            return pool;
+        }
+    }
+    return NULL;
+}
+
 int tw_redis_add(tw_server *server, const tw_redis_config *config, char *detail,
                  size_t detail_size) {
     const char *name = config->name != NULL ? config->name : "main";
     char unused[1];
     tw_redis *pool;
-    if (tw_redis_find(server, (tw_str){name, strlen(name)}) != NULL) {
+    if (find(server, (tw_str){name, strlen(name)}) != NULL) {
         return complain(TW_EEXISTS, detail, detail_size);
     }
     if (server->destroying || open_redis(server) != 0) {
@@ -92,19 +121,23 @@ int tw_redis_add(tw_server *server, const tw_redis_config *config, char *detail,
     return err;
 }
 
-tw_redis *tw_redis_find(tw_server *server, tw_str name) {
-    if (server->redis == NULL) {
+/* In a lab every name is known. */
+static tw_redis *find_in_lab(tw_server *server, tw_str name) {
+    char text[TW__REDIS_NAME_MAX + 1];
+    tw_redis_config config = {.name = text, .url = "redis://lab"};
+    if (name.len > TW__REDIS_NAME_MAX) {
         return NULL;
     }
-    tw__list *head = &server->redis->pools;
-    for (tw__list *node = head->next; node != head; node = node->next) {
-        tw_redis *pool = TW__CONTAINER(node, tw_redis, _node);
-        if (strlen(pool->target.name) == name.len &&
-            memcmp(pool->target.name, name.data, name.len) == 0) {
-            return pool;
-        }
+    snprintf(text, sizeof text, "%.*s", (int)name.len, name.data);
+    tw_redis *found = find(server, name);
+    if (found == NULL && tw_redis_add(server, &config, NULL, 0) == 0) {
+        found = find(server, name);
     }
-    return NULL;
+    return found;
+}
+
+tw_redis *tw_redis_find(tw_server *server, tw_str name) {
+    return server->lab != NULL ? find_in_lab(server, name) : find(server, name);
 }
 
 void tw__server_note_redis(tw_server *server) {

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/ticks.h"
 #include "server/redis.h"
 #include "server/tls.h"
 
@@ -29,7 +30,9 @@ static int open_slab(tw_server *server) {
 }
 
 static int open_page(tw_server *server, const tw__place *place) {
+    server->lab = place != NULL ? place->lab : NULL;
     tw__server_init_dicts(server, place != NULL ? place->dicts : NULL);
+    tw__server_init_metrics(server, place);
     if (place != NULL) {
         server->pages = place->pages;
         server->slot = place->slot;
@@ -88,6 +91,11 @@ static int open_net(tw_server *server, uv_loop_t *host) {
     if (err != 0) {
         free_server(server);
         return err;
+    }
+    if (server->lab != NULL) {
+        const tw__lab *lab = server->lab;
+        tw__clock_hold_from(&server->loop.clock, lab->now_ms,
+                            (int64_t)lab->now_ms + lab->wall_ahead_ms);
     }
     if ((err = tw__poller_init(&server->edge, &server->loop)) != 0) {
         goto close_loop;
@@ -150,6 +158,7 @@ static void free_server(void *arg) {
     }
     tw__server_close_tls(server);
     tw__dicts_deinit(&server->dicts);
+    tw__metrics_deinit(&server->metrics);
     tw__server_free_redis(server);
     tw__http_client_destroy(server->http);
     tw__free(server->own_pages[0]);
@@ -202,6 +211,7 @@ int tw__server_create(tw_server **out, const tw_config *config,
     if (server == NULL) {
         goto close_fds;
     }
+    tw__ticks_init();
     init_plain(server, config);
     server->read_buffer = tw__malloc(TW__READ_BYTES);
     if (server->read_buffer == NULL || open_slab(server) != 0 ||

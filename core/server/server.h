@@ -9,6 +9,7 @@
 #include "dict/dict.h"
 #include "http/client.h"
 #include "http/response.h"
+#include "metric/metric.h"
 #include "net/clockwork.h"
 #include "net/listener.h"
 #include "net/mailbox.h"
@@ -61,6 +62,7 @@ struct tw_server {
     tw__clockwork conn_clock; /* deadlines of connections; rests while frozen */
     tw__clockwork edge_clock, link_clock; /* the first rests while frozen */
     tw__mailbox mailbox;
+    tw__lab *lab; /* a simulated world; NULL: the real one */
     tw__turn_hook run_hook, walk_hook, write_hook, close_hook;
 
     tw_config config; /* with defaults filled in; `listen` is not kept */
@@ -107,6 +109,7 @@ struct tw_server {
     tw__locator *locator;
     tw__folk folk;
     tw__dicts dicts;
+    tw__metrics metrics; /* of the host */
     tw__http_client *http;
     tw__server_redis *redis; /* NULL: none is known */
     tw__list waiters; /* subscribes whose channel is confirmed already */
@@ -176,6 +179,9 @@ void tw__server_add_hooks(tw_server *server);
 int tw__server_open_listeners(tw_server *server, const tw_config *config,
                               const int *fds, char *detail, size_t size);
 void tw__server_stop_listening(tw_server *server);
+/* A connected descriptor, taken, of the listener of that number. */
+void tw__server_accept(tw_server *server, int fd, const tw__address *peer,
+                       size_t listener);
 /* Those who are in the kernel's queues become connections at once. */
 void tw__server_accept_queued(tw_server *server);
 void tw__server_pause_listening(tw_server *server, bool is_paused);
@@ -186,6 +192,9 @@ void tw__server_drop_routes(tw_server *server);
 
 /* dict.c: at the region of all members, or NULL. */
 void tw__server_init_dicts(tw_server *server, tw__dict_region *region);
+
+/* metric.c */
+void tw__server_init_metrics(tw_server *server, const tw__place *place);
 
 /* http.c */
 int tw__server_open_http(tw_server *server);

@@ -141,10 +141,14 @@ static void drop_control(tw__worker *worker) {
 static void on_control(tw__io *io, unsigned events) {
     tw__worker *worker = TW__CONTAINER(io, tw__worker, control);
     tw__control_msg order;
-    int error;
+    int error, passed;
     (void)events;
-    while ((error = tw__control_recv(io->fd, &order)) == 0) {
-        obey(worker, &order);
+    while ((error = tw__control_recv_fd(io->fd, &order, &passed)) == 0) {
+        if (order.kind == TW__CONTROL_ASK && passed >= 0) {
+            tw__questions_take(&worker->questions, passed);
+        } else {
+            obey(worker, &order);
+        }
     }
     if (error == TW_ECLOSED || error == TW_EIO) {
         tw__log_write(tw__server_log(worker->server), TW_LOG_WARN,
@@ -174,6 +178,7 @@ static int create_server(tw__worker *worker) {
                            .incarnation = job->incarnation,
                            .pages = pages,
                            .dicts = job->board->dicts,
+                           .metrics = &job->board->metrics,
                            .dir = job->dir,
                            .bus_fd = job->bus_fd,
                            .listen_fds = job->listen_fds,
@@ -239,12 +244,16 @@ static void init(tw__worker *worker, tw__job *job) {
 }
 
 static void run_server(tw__worker *worker) {
+    const tw_master_config *config = &worker->job->config;
+    tw__questions_init(&worker->questions, worker->server, &config->member,
+                       config->member_user);
     if (load(worker) == 0) {
         tw_server_run(worker->server);
     } else {
         worker->status = 1;
     }
     drop_control(worker);
+    tw__questions_close(&worker->questions);
     tw__clockwork_clear(tw__server_link_clockwork(worker->server),
                         &worker->tick);
     tw_server_destroy(worker->server, NULL, NULL);

@@ -5,6 +5,7 @@
 
 #include "net/clockwork.h"
 #include "net/poller.h"
+#include "server/question.h"
 #include "server/worker.h"
 
 typedef struct tw__worker {
@@ -20,11 +21,12 @@ typedef struct tw__worker {
     tw__control_msg waiting;
     tw__turn_hook settle_hook;
     bool is_waiting;
+    tw__questions questions;
     tw__io control;
     tw__wheel_entry tick, stop_limit;
     bool is_frozen, is_draining, is_stopped;
     uint64_t frozen_us; /* since when; if it is */
-    int status; /* of the process */
+    int status;         /* of the process */
 } tw__worker;
 
 /* worker.c: begins to end this worker, once. */

@@ -29,13 +29,55 @@ typedef struct twl_routes twl_routes;
 
 enum { TWL_TOKEN_LISTS = 256 };
 
+/* Kinds of calls whose costs are counted apart. */
+typedef enum twl_row {
+    TWL_ROW_NONE,
+    TWL_ROW_UPGRADE,
+    TWL_ROW_OPEN,
+    TWL_ROW_MESSAGE,
+    TWL_ROW_CLOSE,
+    TWL_ROW_SLOW,
+    TWL_ROW_ALARM,
+    TWL_ROW_RECOVER_FAIL,
+    TWL_ROW_UNSUBSCRIBE,
+    TWL_ROW_START,
+    TWL_ROW_STOP,
+    TWL_ROW_SAVE,
+    TWL_ROW_RESTORE,
+    TWL_ROW_MIGRATE,
+    TWL_ROW_REQUEST,
+    TWL_ROW_TELL,
+    TWL_ROW_LISTENER,
+    TWL_ROW_TASK,
+    TWL_ROW_AFTER,
+    TWL_ROW_EVERY,
+    TWL_ROW_CONSOLE,
+    TWL_ROWS
+} twl_row;
+
 typedef struct twl_value {
     char *key;
     char *json;
 } twl_value;
 
+/* What a test wants of the bridge of one of its workers; see test_world.h. */
+typedef struct twl_trial {
+    /* A call failed that was not called off by us; borrowed. */
+    void (*on_failure)(const twl_failure *failure, void *arg);
+    /* Of every upgrade, before on_upgrade: true when it was answered. */
+    bool (*on_upgrade)(tw_req *req, void *arg);
+    void *arg;
+} twl_trial;
+
 struct tw_lua {
-    tw_server *server; /* NULL before start and in a check */
+    tw_server *server;      /* NULL before start and in a check */
+    const twl_trial *trial; /* NULL but in tests */
+    char *code; /* what the script is in place of its file; NULL as a rule */
+    size_t code_len;
+    bool is_code_binary;  /* compiled: a function of a test */
+    twl_sources *sources; /* what the next generation is loaded from, borrowed;
+                             NULL as a rule: the disk or a snapshot */
+    volatile uint64_t *hook_calls; /* its counter */
     char *script;      /* as given */
     char *script_dir;
     char *library_dir; /* may be NULL */
@@ -64,6 +106,8 @@ struct tw_lua {
     twl_link all_jobs;
     twl_link ready; /* jobs to go on with, and tasks to begin, next turn */
     twl_link feeds; /* channels that scripts listen to, see feed.h */
+    twl_link fetched; /* keys of tokens, see jwt_fetch.c */
+    size_t fetched_count;
     twl_link eager; /* listeners that have something to do next turn */
     twl_link tokens[TWL_TOKEN_LISTS]; /* waiting jobs by their token */
     uint64_t serial;
@@ -101,6 +145,7 @@ struct twl_gen {
     int *tells; /* their functions, LUA_NOREF without; see tell.h */
     size_t class_count;
     bool are_classes_used; /* the server has them */
+    struct twl_metric *metrics; /* that it has named, the newest first */
     size_t dict_bytes; /* dictionaries it wants that are not there yet */
 
     twl_link jobs;    /* that wait */
@@ -110,6 +155,7 @@ struct twl_gen {
     twl_link spawned; /* tasks that wait for their turn */
     twl_link tasks;   /* tasks that have begun and are not over */
     twl_link states;  /* of connections, see state.h */
+    tw_hook_row *rows[TWL_ROWS]; /* NULL before the first call of that kind */
 
     /* Kept handles, see conn.h; NULL before the first. */
     struct twl_conn_kept *conns;
@@ -131,6 +177,10 @@ int twl_gen_create(twl_gen **gen, tw_lua *lua, uint32_t number,
  * when there was no memory for it. */
 int twl_gen_attempt(twl_gen **gen, tw_lua *lua, uint32_t number,
                     const char *snapshot, char *report);
+
+/* One without a script, for files of tests: they see what a script sees that
+ * loads. */
+int twl_gen_empty(twl_gen **gen, tw_lua *lua, char *report);
 
 /* Ends everything that waits or runs by itself in it. */
 void twl_gen_stop(twl_gen *gen, const char *reason);

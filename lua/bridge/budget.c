@@ -19,6 +19,7 @@
 
 #include "budget_run.h"
 #include "budget_state.h"
+#include "profile_sample.h"
 #include "vm_state.h"
 
 budget_state twl_budget;
@@ -81,9 +82,13 @@ static void poke(lua_State *L) {
     }
 }
 
-void twl_budget_tick(int signal_number) {
+void twl_budget_tick(int signal_number, siginfo_t *info, void *context) {
     (void)signal_number;
+    (void)info;
     lua_State *L = twl_budget.running;
+    if (twl_budget.is_profiling) {
+        twl_samples_tick(context);
+    }
     if (L == NULL || twl_budget.is_paused) {
         return;
     }
@@ -145,11 +150,16 @@ void twl_budget_count(lua_State *L, twl_vm *vm, unsigned ticks,
     }
 }
 
-void twl_budget_enter(twl_budget_frame *outer, twl_vm *vm, unsigned ticks,
-                      unsigned limit) {
-    *outer = (twl_budget_frame){.vm = twl_budget.vm,
-                                .ticks = twl_budget.ticks,
-                                .limit = twl_budget.limit};
+/* Not inlined, so that in a profile its frame tells of its caller's. */
+__attribute__((noinline)) void twl_budget_enter(twl_budget_frame *outer,
+                                                twl_vm *vm, unsigned ticks,
+                                                unsigned limit) {
+    outer->vm = twl_budget.vm;
+    outer->ticks = twl_budget.ticks;
+    outer->limit = twl_budget.limit;
+    if (twl_budget.is_profiling) {
+        outer->entry = twl_samples_enter(TWL_STACK_ENTRY());
+    }
     twl_budget_count(vm->L, vm, ticks, limit);
     outer->start = ticks;
 }
@@ -162,6 +172,9 @@ unsigned twl_budget_leave(const twl_budget_frame *outer) {
         lua_sethook(L, NULL, 0, 0);
         twl_budget.over = 0;
         twl_budget.wants_collection = 0;
+    }
+    if (twl_budget.is_profiling) {
+        twl_samples_leave(outer->entry);
     }
     unsigned ticks = twl_budget.ticks;
     if (outer->vm != NULL) {
@@ -183,13 +196,14 @@ void twl_budget_unpause(void) {
 
 /* --- the profiler ----------------------------------------------------- */
 
-/* The callback has nothing to do: it is the exit check that profiling puts
- * into compiled loops that is wanted. */
+/* It is the exit check that profiling puts into compiled loops that is wanted.
+ * Only in a profile (profile.h) has the callback something to do. */
 static void on_profile(void *data, lua_State *L, int samples, int vmstate) {
     (void)data;
-    (void)L;
     (void)samples;
-    (void)vmstate;
+    if (twl_budget.is_profiling) {
+        twl_samples_lua(L, vmstate);
+    }
 }
 
 void twl_budget_profile_state(lua_State *L) {

@@ -4,6 +4,7 @@
 #define TWL_BUDGET_RUN_H
 
 #include "budget.h"
+#include "stack.h"
 #include "vm.h"
 
 /* What was counted before, kept on the C stack of a nested call. */
@@ -11,7 +12,8 @@ typedef struct twl_budget_frame {
     twl_vm *vm;
     unsigned ticks;
     unsigned limit;
-    unsigned start; /* what the inner call had been charged before */
+    unsigned start;        /* what the inner call had been charged before */
+    twl_stack_entry entry; /* in a profile: the call's around it */
 } twl_budget_frame;
 
 /* From here on ticks are counted for a call in `vm` which has been charged

@@ -76,8 +76,8 @@ static int make_timer(void) {
 }
 
 static int start_timer(void) {
-    struct sigaction action = {.sa_handler = twl_budget_tick,
-                               .sa_flags = SA_RESTART};
+    struct sigaction action = {.sa_sigaction = twl_budget_tick,
+                               .sa_flags = SA_RESTART | SA_SIGINFO};
     sigemptyset(&action.sa_mask);
     if (sigaction(twl_budget.signal, &action, &twl_budget.old_tick) != 0) {
         return TW_EIO;

@@ -19,6 +19,7 @@ typedef struct budget_state {
     volatile sig_atomic_t wants_collection;
     volatile sig_atomic_t is_paused;
     lua_State *volatile profiled;
+    volatile sig_atomic_t is_profiling; /* samples are taken, see profile.h */
     bool is_located; /* the failure has its place and traceback */
     bool is_started;
     pid_t pid; /* that started it: a timer does not survive a fork */
@@ -32,7 +33,7 @@ typedef struct budget_state {
 
 extern budget_state twl_budget;
 
-void twl_budget_tick(int signal_number);
+void twl_budget_tick(int signal_number, siginfo_t *info, void *context);
 
 /* Counts for L from now on; vm may be NULL (the self-test). */
 void twl_budget_count(lua_State *L, twl_vm *vm, unsigned ticks, unsigned limit);

@@ -191,7 +191,10 @@ static unsigned budget_ticks(const twl_call *call) {
     return (ms + TWL_TICK_MS - 1) / TWL_TICK_MS;
 }
 
-static void enter(twl_call *call, twl_budget_frame *frame) {
+/* Part of its callers, so that twl_budget_enter is called from where the script
+ * is: a profile tells by that what lies below it. */
+__attribute__((always_inline)) static inline void
+enter(twl_call *call, twl_budget_frame *frame) {
     twl_vm *vm = call->vm;
     call->outer = vm->current;
     vm->current = call;

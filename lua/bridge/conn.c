@@ -8,6 +8,7 @@
 #include "err.h"
 #include "json.h"
 #include "limit.h"
+#include "loader_cache.h"
 #include "names.h"
 #include "opts.h"
 #include "sandbox.h"
@@ -237,7 +238,7 @@ static const char INDEX[] = "local methods, field = ...\n"
                             "end\n";
 
 static void push_index(lua_State *L) {
-    if (luaL_loadbuffer(L, INDEX, sizeof INDEX - 1, TWL_GLUE_NAME) != 0) {
+    if (twl_cache_load(L, INDEX, sizeof INDEX - 1, TWL_GLUE_NAME) != 0) {
         lua_error(L);
     }
     push_methods(L);

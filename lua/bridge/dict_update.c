@@ -11,6 +11,7 @@
 #include "bridge.h"
 #include "dict.h"
 #include "err.h"
+#include "loader_cache.h"
 #include "opts.h"
 #include "sandbox.h"
 
@@ -94,7 +95,7 @@ static const char UPDATE[] =
     "end\n";
 
 void twl_dict_push_update(lua_State *L) {
-    if (luaL_loadbuffer(L, UPDATE, sizeof UPDATE - 1, TWL_GLUE_NAME) != 0) {
+    if (twl_cache_load(L, UPDATE, sizeof UPDATE - 1, TWL_GLUE_NAME) != 0) {
         lua_error(L);
     }
     lua_pushcfunction(L, peek);

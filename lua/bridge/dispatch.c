@@ -109,23 +109,27 @@ void twl_dispatch_finish(twl_job *job, twl_status status) {
 
 static const twl_kind open_kind = {
     .spec = {.name = "on_open", .push = push_open, .read = read_open},
+    .row = TWL_ROW_OPEN,
     .is_limited = true,
     .is_conn = true,
     .finish = twl_dispatch_finish,
 };
 static const twl_kind message_kind = {
     .spec = {.name = "on_message", .push = push_message, .put = put_message},
+    .row = TWL_ROW_MESSAGE,
     .is_limited = true,
     .is_conn = true,
     .finish = twl_dispatch_finish,
 };
 static const twl_kind close_kind = {
     .spec = {.name = "on_close", .push = push_close},
+    .row = TWL_ROW_CLOSE,
     .is_limited = true,
     .is_conn = true,
 };
 static const twl_kind alarm_kind = {
     .spec = {.name = "on_alarm", .push = push_alarm},
+    .row = TWL_ROW_ALARM,
     .is_limited = true,
     .is_conn = true,
     .finish = twl_dispatch_finish,

@@ -53,18 +53,21 @@ static int push_unsubscribe(lua_State *L, void *arg) {
 
 static const twl_kind slow_kind = {
     .spec = {.name = "on_slow", .push = push_slow},
+    .row = TWL_ROW_SLOW,
     .is_limited = true,
     .is_conn = true,
     .finish = twl_dispatch_finish,
 };
 static const twl_kind recover_fail_kind = {
     .spec = {.name = "on_recover_fail", .push = push_recover_fail},
+    .row = TWL_ROW_RECOVER_FAIL,
     .is_limited = true,
     .is_conn = true,
     .finish = twl_dispatch_finish,
 };
 static const twl_kind unsubscribe_kind = {
     .spec = {.name = "on_unsubscribe", .push = push_unsubscribe},
+    .row = TWL_ROW_UNSUBSCRIBE,
     .is_limited = true,
     .is_conn = true,
     .finish = twl_dispatch_finish,

@@ -13,6 +13,7 @@
 #include "listen.h"
 #include "loader.h"
 #include "log.h"
+#include "metric.h"
 #include "module.h"
 #include "route.h"
 #include "state.h"
@@ -50,6 +51,10 @@ static twl_gen *new_gen(tw_lua *lua, uint32_t number) {
 }
 
 static int open_sources(twl_gen *gen, const char *snapshot, char *report) {
+    if (gen->lua->sources) {
+        gen->sources = twl_sources_ref(gen->lua->sources);
+        return 0;
+    }
     if (!snapshot) {
         gen->sources = twl_sources_create_disk();
         if (gen->sources) {
@@ -71,12 +76,14 @@ static int create_vm(twl_gen *gen, char *report) {
         .memory_limit_bytes = lua->memory_limit_bytes,
         .budget_ms = lua->budget_ms,
         .no_jit = lua->no_jit,
+        .is_brief = lua->trial != NULL,
         .generation = gen->number,
         .script_dir = lua->script_dir,
         .library_dir = lua->library_dir,
         .sources = gen->sources,
         .log = lua->log,
         .log_arg = lua->log_arg,
+        .server = lua->server,
         .user = gen,
     };
     int code = twl_vm_create(&gen->vm, &config);
@@ -106,7 +113,11 @@ static void take_result(lua_State *L, void *arg) {
 
 static int load(twl_gen *gen, char *report) {
     taking t = {gen, LUA_NOREF};
-    int code = twl_loader_main(gen->vm, gen->lua->script, &t.ref);
+    const tw_lua *lua = gen->lua;
+    int code = lua->code
+                   ? twl_loader_code(gen->vm, lua->script, lua->code,
+                                     lua->code_len, lua->is_code_binary, &t.ref)
+                   : twl_loader_main(gen->vm, lua->script, &t.ref);
     if (!code) {
         code = twl_vm_protect(gen->vm, take_result, &t);
         twl_unref(gen->vm, t.ref);
@@ -151,7 +162,25 @@ int twl_gen_attempt(twl_gen **out, tw_lua *lua, uint32_t number,
     code = code ? code : load(gen, report);
     code = code ? code : make_table(gen, report);
     gen->phase = code ? TWL_LOADING : TWL_LOADED;
+    if (!code) {
+        twl_vm_loaded(gen->vm);
+    }
     return code;
+}
+
+int twl_gen_empty(twl_gen **out, tw_lua *lua, char *report) {
+    twl_gen *gen = new_gen(lua, 1);
+    if (!gen) {
+        return TW_ENOMEM;
+    }
+    int code = open_sources(gen, NULL, report);
+    code = code ? code : create_vm(gen, report);
+    if (code) {
+        twl_gen_destroy(gen);
+        return code;
+    }
+    *out = gen;
+    return 0;
 }
 
 int twl_gen_create(twl_gen **out, tw_lua *lua, uint32_t number,
@@ -181,6 +210,7 @@ void twl_gen_apply(twl_gen *gen) {
         twl_log_write(gen->vm, TW_LOG_ERROR,
                       "the channel classes could not be set", NULL, 0);
     }
+    twl_metrics_apply(gen);
 }
 
 void twl_gen_check_live(lua_State *L, const char *what) {
@@ -226,6 +256,7 @@ void twl_gen_drop(twl_gen *gen) {
     gen->table = NULL;
     twl_classes_free(gen);
     twl_conns_free(gen);
+    gen->metrics = NULL;
     gen->is_dropped = true;
     twl_vm_drop(gen->vm);
 }

@@ -22,6 +22,9 @@ static const char *const names[TWL_HANDLE_TYPES] = {
     [TWL_HANDLE_SUBSCRIPTION] = "tw.Listener",
     [TWL_HANDLE_DICT] = "tw.Dict",
     [TWL_HANDLE_REDIS] = "tw.Redis",
+    [TWL_HANDLE_COUNTER] = "tw.Counter",
+    [TWL_HANDLE_GAUGE] = "tw.Gauge",
+    [TWL_HANDLE_HISTOGRAM] = "tw.Histogram",
 };
 
 void *twl_handle_new(lua_State *L, twl_handle_type type, size_t size) {

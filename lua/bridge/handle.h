@@ -30,6 +30,9 @@ typedef enum twl_handle_type {
     TWL_HANDLE_SUBSCRIPTION,
     TWL_HANDLE_DICT,
     TWL_HANDLE_REDIS,
+    TWL_HANDLE_COUNTER,
+    TWL_HANDLE_GAUGE,
+    TWL_HANDLE_HISTOGRAM,
     TWL_HANDLE_TYPES
 } twl_handle_type;
 

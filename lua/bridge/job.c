@@ -103,6 +103,53 @@ twl_job *twl_job_find(const tw_lua *lua, const void *token) {
     return NULL;
 }
 
+/* ---- costs -------------------------------------------------------------- */
+
+/* What runs before its generation is switched to may be discarded with it, and
+ * is counted nowhere. */
+static tw_hook_row *make_row(const twl_job *job) {
+    static tw_hook_row nowhere;
+    twl_gen *gen = job->gen;
+    tw_hook_row *row = NULL;
+    if (gen->phase >= TWL_LIVE) {
+        row = tw_server_hook_row(gen->lua->server, job->kind->spec.name,
+                                 gen->number);
+        gen->rows[job->kind->row] = row;
+    }
+    return row != NULL ? row : &nowhere;
+}
+
+static inline tw_hook_row *find_row(const twl_job *job) {
+    tw_hook_row *row = job->gen->rows[job->kind->row];
+    return row != NULL ? row : make_row(job);
+}
+
+/* Of what may run for ever each run counts by itself, as for its budget. */
+static void add_busy(twl_job *job, tw_hook_row *row, uint64_t ticks) {
+    uint64_t whole = job->kind->is_long ? ticks : job->busy;
+    row->busy_ticks += ticks;
+    if (whole > row->slowest_ticks) {
+        row->slowest_ticks = whole;
+    }
+}
+
+static void note_start(twl_job *job, uint64_t began) {
+    tw_hook_row *row = find_row(job);
+    ++*job->gen->lua->hook_calls;
+    job->busy = tw_ticks_since(began);
+    row->calls++;
+    add_busy(job, row, job->busy);
+}
+
+void twl_job_ran(twl_job *job, uint64_t began) {
+    tw_hook_row *row = find_row(job);
+    uint64_t ticks = tw_ticks_since(began);
+    job->busy += ticks;
+    row->waiting_ticks += began > job->parked ? began - job->parked : 0;
+    add_busy(job, row, ticks);
+    job->parked = began + ticks;
+}
+
 /* ---- failures ----------------------------------------------------------- */
 
 static void count_failure(tw_server *server, twl_fault kind) {
@@ -126,6 +173,11 @@ static void report_failure(twl_job *job) {
     bool is_ours = kind == TWL_CANCELLED;
     if (!is_ours) {
         count_failure(job->gen->lua->server, kind);
+        find_row(job)->errors++;
+    }
+    const twl_trial *trial = job->gen->lua->trial;
+    if (trial && !is_ours) {
+        trial->on_failure(twl_vm_failure(vm), trial->arg);
     }
     twl_log_failure(vm, is_ours ? TW_LOG_WARN : TW_LOG_ERROR,
                     is_ours ? "script call ended" : "script call failed");
@@ -238,11 +290,13 @@ static void end(twl_job *job, twl_status status, bool was_late) {
 
 bool twl_job_start(twl_job *job, int fn_ref) {
     const twl_spec *spec = &job->kind->spec;
-    tw_server_count(job->gen->lua->server, TW_COUNTER_HOOK_CALLS, 1);
+    uint64_t began = tw_ticks();
     twl_job_enter(job);
     twl_status status = twl_run(job->gen->vm, spec, fn_ref, job,
                                 spec->no_wait ? NULL : &job->call);
+    note_start(job, began);
     if (status == TWL_WAITING) {
+        job->parked = began + job->busy;
         twl_job_leave(job);
         park(job);
         return true;

@@ -22,6 +22,7 @@
 /* A kind of job; always static. */
 typedef struct twl_kind {
     twl_spec spec;   /* its callbacks get the job as `arg` */
+    twl_row row;     /* where its costs are counted, under the spec's name */
     bool is_limited; /* may wait for the hook's limit only, see hook_wait_ms */
     bool is_conn;    /* a connection's hook: ends with tw_conn_done if late */
     bool is_long;    /* may run for ever: the CPU budget is that of each run
@@ -78,6 +79,8 @@ struct twl_job {
     twl_op *op;
     tw_timer *sleep, *limit;
     uint64_t limit_left_ms, began_ms;
+    uint64_t busy;   /* ticks that the call has run for */
+    uint64_t parked; /* the tick since when it waits */
     uint64_t value;
     tw_subscribed subscribed; /* or a position alone */
     void *answer;             /* one block of ours, until it has been pushed */
@@ -119,6 +122,9 @@ static inline bool twl_gen_is_live(const twl_gen *gen) {
 
 /* The job with that token that runs, or waits with a message; else NULL. */
 twl_job *twl_job_find(const tw_lua *lua, const void *token);
+
+/* The job, which had waited, has run from that tick until now. */
+void twl_job_ran(twl_job *job, uint64_t began);
 
 /* Gives back a job that was not started. */
 void twl_job_drop(twl_job *job);

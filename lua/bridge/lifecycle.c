@@ -24,9 +24,12 @@ static void finish_stop(twl_job *job, twl_status status) {
 }
 
 static const twl_kind start_kind = {
-    .spec = {.name = "on_start", .push = push_context}, .is_limited = true};
+    .spec = {.name = "on_start", .push = push_context},
+    .row = TWL_ROW_START,
+    .is_limited = true};
 static const twl_kind stop_kind = {
     .spec = {.name = "on_stop", .push = push_context},
+    .row = TWL_ROW_STOP,
     .is_limited = true,
     .finish = finish_stop};
 

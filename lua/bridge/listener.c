@@ -81,6 +81,7 @@ static void finish(twl_job *job, twl_status status) {
 
 static const twl_kind kind = {
     .spec = {.name = "tw.subscribe", .put = put_heard},
+    .row = TWL_ROW_LISTENER,
     .is_limited = true,
     .finish = finish,
 };

@@ -8,6 +8,7 @@
 #include <tidewire/errors.h>
 
 #include "err.h"
+#include "loader_cache.h"
 #include "loader_cjson.h"
 #include "sandbox.h"
 #include "vm_state.h"
@@ -94,7 +95,7 @@ static void push_chunk(lua_State *L, const char *chunk_name, const char *data,
         data += skipped;
         len -= skipped;
     }
-    if (luaL_loadbufferx(L, data, len, chunk_name, "t") != 0) {
+    if (twl_cache_load(L, data, len, chunk_name) != 0) {
         lua_error(L);
     }
 }
@@ -172,12 +173,17 @@ typedef struct loading {
     const char *name;
     const char *data;
     size_t len;
+    bool is_binary;
     int ref;
 } loading;
 
 static int push_main(lua_State *L, void *arg) {
     loading *load = arg;
-    push_chunk(L, load->name, load->data, load->len);
+    if (!load->is_binary) {
+        push_chunk(L, load->name, load->data, load->len);
+    } else if (luaL_loadbufferx(L, load->data, load->len, load->name, "b")) {
+        lua_error(L);
+    }
     return 1;
 }
 
@@ -189,19 +195,35 @@ static void read_result(lua_State *L, int count, void *arg) {
     }
 }
 
-int twl_loader_text(twl_vm *vm, const char *name, const char *text, size_t len,
-                    int *result_ref) {
-    loading load = {.name = name, .data = text, .len = len, .ref = LUA_REFNIL};
+static int run_main(twl_vm *vm, loading *load, int *result_ref) {
     twl_spec spec = {.name = "load",
                      .push = push_main,
                      .read = read_result,
                      .no_wait = "while the script loads",
                      .budget_ms = vm->config.budget_ms * LOAD_BUDGET_FACTOR};
-    if (twl_run(vm, &spec, LUA_NOREF, &load, NULL) != TWL_DONE) {
+    if (twl_run(vm, &spec, LUA_NOREF, load, NULL) != TWL_DONE) {
         return TW_EINVALID;
     }
-    *result_ref = load.ref;
+    *result_ref = load->ref;
     return 0;
+}
+
+int twl_loader_text(twl_vm *vm, const char *name, const char *text, size_t len,
+                    int *result_ref) {
+    loading load = {.name = name, .data = text, .len = len, .ref = LUA_REFNIL};
+    return run_main(vm, &load, result_ref);
+}
+
+int twl_loader_code(twl_vm *vm, const char *path, const char *code, size_t len,
+                    bool is_binary, int *result_ref) {
+    char name[MAX_PATH_LEN + 2];
+    snprintf(name, sizeof name, "@%s", path);
+    loading load = {.name = name,
+                    .data = code,
+                    .len = len,
+                    .is_binary = is_binary,
+                    .ref = LUA_REFNIL};
+    return run_main(vm, &load, result_ref);
 }
 
 int twl_loader_main(twl_vm *vm, const char *path, int *result_ref) {
@@ -231,6 +253,13 @@ static void preload(lua_State *L, void *arg) {
     twl_reg_get(L, &preload_key);
     lua_pushcfunction(L, p->open);
     lua_setfield(L, -2, p->name);
+}
+
+void twl_loader_push_preload(lua_State *L, const char *name) {
+    twl_reg_get(L, &preload_key);
+    lua_insert(L, -2);
+    lua_setfield(L, -2, name);
+    lua_pop(L, 1);
 }
 
 int twl_loader_preload(twl_vm *vm, const char *name, lua_CFunction open) {

@@ -30,8 +30,16 @@ int twl_loader_main(twl_vm *vm, const char *path, int *result_ref);
 int twl_loader_text(twl_vm *vm, const char *name, const char *text, size_t len,
                     int *result_ref);
 
+/* The same for a script that is no file: its text, or, of a test, a function as
+ * lua_dump wrote it, which is called. `path` is what reports of a text say. */
+int twl_loader_code(twl_vm *vm, const char *path, const char *code, size_t len,
+                    bool is_binary, int *result_ref);
+
 /* Whether `require` would answer without loading anything. */
 bool twl_loader_has(lua_State *L, const char *name);
+
+/* Pops a function and makes `require(name)` call it as above. May raise. */
+void twl_loader_push_preload(lua_State *L, const char *name);
 
 /* Puts `require` and `package` in place; twl_vm_create does it. */
 void twl_loader_init(lua_State *L);

@@ -74,8 +74,13 @@ const char *twl_sources_why(const twl_sources *sources, int error) {
                                                         : tw_strerror(error);
 }
 
+twl_sources *twl_sources_ref(twl_sources *sources) {
+    sources->refs++;
+    return sources;
+}
+
 void twl_sources_destroy(twl_sources *sources) {
-    if (sources == NULL) {
+    if (sources == NULL || sources->refs-- > 0) {
         return;
     }
     for (size_t i = 0; i < sources->count; i++) {

@@ -45,6 +45,9 @@ int twl_sources_open_snapshot(twl_sources **sources, const char *path);
 
 void twl_sources_destroy(twl_sources *sources);
 
+/* The same sources for another owner, who destroys them, too. */
+twl_sources *twl_sources_ref(twl_sources *sources);
+
 /* The bytes of the file at `path`, borrowed from the sources for their life; a
  * second read of a path gives the same bytes, whatever the disk says by then.
  * 0, TW_ENOT_FOUND, TW_EIO, TW_ELIMIT (too large), TW_EINVALID (no regular

@@ -14,6 +14,7 @@ typedef struct source {
 } source;
 
 struct twl_sources {
+    unsigned refs; /* besides the first */
     bool reads_disk;
     tw_lua_may_read_cb may_read; /* NULL: any file */
     void *may_read_arg;

@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "member.h"
 
+#include <string.h>
+
+#include "console.h"
 #include "job.h"
+#include "profile.h"
 #include "reload.h"
 
 static int start(tw_server *server, const tw_member *member, char *report,
@@ -53,6 +57,20 @@ static void stop(tw_server *server, void *user) {
     twl_ready_post(lua);
 }
 
+static void ask(tw_server *server, tw_question *question, void *user) {
+    static const char unknown[] = "this host has no answer to that";
+    tw_str kind = tw_question_asked(question)->kind;
+    (void)server;
+    if (strcmp(kind.data, "console") == 0) {
+        twl_console_ask(user, question);
+    } else if (strcmp(kind.data, "profile") == 0) {
+        twl_profile_ask(user, question);
+    } else {
+        tw_question_answer(question, "unavailable", unknown,
+                           sizeof unknown - 1);
+    }
+}
+
 const tw_member_hooks twl_member_hooks = {
     .start = start,
     .started = started,
@@ -62,4 +80,5 @@ const tw_member_hooks twl_member_hooks = {
     .commit = commit,
     .abort = forget,
     .stop = stop,
+    .ask = ask,
 };

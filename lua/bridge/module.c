@@ -21,6 +21,7 @@
 #include "listen.h"
 #include "loader.h"
 #include "log.h"
+#include "metric.h"
 #include "msg.h"
 #include "names.h"
 #include "publish.h"
@@ -45,7 +46,7 @@ static const twl_name names[] = {
     {"utf8", false},     {"error", false},      {"conn", false},
     {"user", false},     {"subscribe", false},  {"limit", false},
     {"dict", false},      {"redis", false},       {"http", false},
-    {"jwt", false},      {"crypto", false},     {"metric", true},
+    {"jwt", false},      {"crypto", false},     {"metric", false},
     {"pb", true},        {"rooms", true},       {"room", true},
     {NULL, false},
 };
@@ -138,6 +139,7 @@ static int open_tidewire(lua_State *L) {
     twl_crypto_open(L);
     twl_jwt_open(L);
     twl_http_open(L);
+    twl_metric_open(L);
     twl_err_open(L);
     set_tasks(L);
     lua_createtable(L, 0, 3);
@@ -149,8 +151,8 @@ static int open_tidewire(lua_State *L) {
     return 1;
 }
 
-static int open_reserved(lua_State *L) {
-    return luaL_error(L, "%s is not available in this version",
+static int open_test(lua_State *L) {
+    return luaL_error(L, "%s is for files that `tidewire test` runs",
                       lua_tostring(L, 1));
 }
 
@@ -174,11 +176,12 @@ static void define(lua_State *L, void *arg) {
     twl_listener_define(L);
     twl_dict_define(L);
     twl_redis_define(L);
+    twl_metric_define(L);
 }
 
 int twl_module_install(twl_gen *gen) {
     int code = twl_vm_protect(gen->vm, define, NULL);
     code = code ? code : twl_loader_preload(gen->vm, "tidewire", open_tidewire);
     return code ? code
-                : twl_loader_preload(gen->vm, "tidewire.test", open_reserved);
+                : twl_loader_preload(gen->vm, "tidewire.test", open_test);
 }

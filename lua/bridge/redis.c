@@ -7,6 +7,7 @@
 #include "err.h"
 #include "handle.h"
 #include "job.h"
+#include "loader_cache.h"
 #include "names.h"
 #include "opts.h"
 #include "redis_value.h"
@@ -216,7 +217,7 @@ static const char PIPELINE[] =
     "end\n";
 
 static void push_pipeline(lua_State *L) {
-    if (luaL_loadbuffer(L, PIPELINE, sizeof PIPELINE - 1, TWL_GLUE_NAME) != 0) {
+    if (twl_cache_load(L, PIPELINE, sizeof PIPELINE - 1, TWL_GLUE_NAME) != 0) {
         lua_error(L);
     }
     lua_pushcfunction(L, exec);

@@ -157,6 +157,7 @@ static const twl_kind request_kind = {
     .spec = {.name = "handler",
              .push = twl_req_push_argument,
              .read = read_response},
+    .row = TWL_ROW_REQUEST,
     .is_limited = true,
     .finish = finish_request,
 };

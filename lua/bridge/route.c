@@ -243,6 +243,8 @@ tw_route_config *twl_routes_config(const twl_routes *routes) {
         twl_route *route = &routes->list[i];
         if (route->app) {
             configs[i] = route->app->settings;
+            /* A test's guests come in through the hook. */
+            configs[i].hooks |= route->gen->lua->trial ? TW_HOOK_UPGRADE : 0;
         }
         configs[i].kind = route->kind;
         configs[i].method = route->method;

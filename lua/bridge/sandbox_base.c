@@ -10,6 +10,7 @@
 
 #include "call_wait.h"
 #include "err.h"
+#include "loader_cache.h"
 #include "sandbox.h"
 
 /* --- in Lua ----------------------------------------------------------- */
@@ -217,7 +218,7 @@ static void wrap(lua_State *L, const char *name, lua_CFunction fn) {
 }
 
 static void run_glue(lua_State *L) {
-    if (luaL_loadbuffer(L, GLUE, sizeof GLUE - 1, TWL_GLUE_NAME) != 0) {
+    if (twl_cache_load(L, GLUE, sizeof GLUE - 1, TWL_GLUE_NAME) != 0) {
         lua_error(L);
     }
     lua_pushvalue(L, -2);

@@ -47,9 +47,11 @@ static void finish(twl_job *job, twl_status status) {
 
 static const twl_kind save_kind = {
     .spec = {.name = "save", .read = read_saved, .no_wait = "in save"},
+    .row = TWL_ROW_SAVE,
     .finish = finish};
 static const twl_kind restore_kind = {
     .spec = {.name = "restore", .push = push_saved, .no_wait = "in restore"},
+    .row = TWL_ROW_RESTORE,
     .finish = finish};
 
 static int run(twl_app *app, twl_hook hook, const twl_kind *kind, transfer *t,

@@ -135,6 +135,7 @@ static const twl_kind migrate_kind = {
              .push = push_migrate,
              .read = read_migrate,
              .no_wait = "in migrate"},
+    .row = TWL_ROW_MIGRATE,
     .finish = finish_migrate,
 };
 
@@ -214,6 +215,38 @@ static void mark_held(twl_gen *gen, bool is_held) {
             state->is_held = is_held;
         }
     }
+}
+
+typedef struct checking {
+    conn_state *state;
+    twl_plain_options options;
+} checking;
+
+static void save_state(lua_State *L, void *arg) {
+    const checking *c = arg;
+    twl_bytes *bytes = twl_vm_scratch(c->state->app->gen->vm);
+    twl_push_ref(L, c->state->ref);
+    if (twl_plain_save(L, lua_gettop(L), &c->options, bytes) == TW_ELIMIT) {
+        c->options.dropped("state", "over 64 KiB", c->options.arg);
+    }
+}
+
+void twl_states_check(twl_gen *gen,
+                      void (*dropped)(const char *path, const char *why,
+                                      void *arg),
+                      void *arg) {
+    if (twl_link_is_empty(&gen->states)) {
+        return;
+    }
+    mark_held(gen, true);
+    for (twl_link *at = gen->states.next; at != &gen->states; at = at->next) {
+        checking c = {TWL_OF(at, conn_state, node),
+                      {.root = "state", .dropped = dropped, .arg = arg}};
+        if (!c.state->is_held) {
+            twl_vm_protect(gen->vm, save_state, &c);
+        }
+    }
+    mark_held(gen, false);
 }
 
 static uint64_t now_us(void) {

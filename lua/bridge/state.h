@@ -25,6 +25,13 @@ bool twl_state_settle(tw_conn *conn, twl_app *app);
  * some are left that no running hook holds. */
 bool twl_state_carry_slice(tw_lua *lua, unsigned budget_us);
 
+/* Tells of all that a reload would drop of the states in this generation, but
+ * of those that a waiting hook holds. */
+void twl_states_check(twl_gen *gen,
+                      void (*dropped)(const char *path, const char *why,
+                                      void *arg),
+                      void *arg);
+
 /* The connection goes: frees its record. */
 void twl_state_forget(tw_conn *conn);
 

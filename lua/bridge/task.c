@@ -97,6 +97,7 @@ static void finish(twl_job *job, twl_status status) {
 /* Tasks may wait for ever: they are no hooks. */
 static const twl_kind kind = {
     .spec = {.name = "task", .read = read_results},
+    .row = TWL_ROW_TASK,
     .is_long = true,
     .finish = finish,
 };

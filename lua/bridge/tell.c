@@ -100,6 +100,7 @@ static const twl_kind kind = {
              .push = push_change,
              .read = read_told,
              .no_wait = "in tell"},
+    .row = TWL_ROW_TELL,
     .may_act = true,
 };
 

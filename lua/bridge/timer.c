@@ -73,10 +73,14 @@ static void finish(twl_job *job, twl_status status) {
     unref(timer);
 }
 
-static const twl_kind after_kind = {
-    .spec = {.name = "tw.after"}, .is_limited = true, .finish = finish};
-static const twl_kind every_kind = {
-    .spec = {.name = "tw.every"}, .is_limited = true, .finish = finish};
+static const twl_kind after_kind = {.spec = {.name = "tw.after"},
+                                    .row = TWL_ROW_AFTER,
+                                    .is_limited = true,
+                                    .finish = finish};
+static const twl_kind every_kind = {.spec = {.name = "tw.every"},
+                                    .row = TWL_ROW_EVERY,
+                                    .is_limited = true,
+                                    .finish = finish};
 
 static void run(twl_timer *timer) {
     tw_server *server = timer->gen->lua->server;

@@ -146,6 +146,7 @@ static const twl_kind upgrade_kind = {
     .spec = {.name = "on_upgrade",
              .push = twl_req_push_argument,
              .read = read_upgrade},
+    .row = TWL_ROW_UPGRADE,
     .is_limited = true,
     .finish = finish_upgrade,
 };
@@ -156,6 +157,9 @@ void twl_req_on_upgrade(tw_req *req, void *user) {
     twl_app *app = route ? route->app : NULL;
     if (!app) {
         tw_req_refuse(req, 503, twl_text("unavailable"));
+        return;
+    }
+    if (lua->trial && lua->trial->on_upgrade(req, lua->trial->arg)) {
         return;
     }
     if (app->hooks[TWL_ON_UPGRADE] == LUA_NOREF) {

@@ -120,6 +120,9 @@ static void count_from_here(twl_vm *vm) {
     vm->lua_alloc = lua_getallocf(L, &vm->lua_alloc_data);
     lua_setallocf(L, count_alloc, vm);
     set_pace(vm, vm->used);
+    if (vm->config.is_brief) {
+        lua_gc(L, LUA_GCSTOP, 0);
+    }
     set_pressure(vm);
 }
 
@@ -365,6 +368,12 @@ static void collect(lua_State *L, twl_stage *stage) {
         set_pace(vm, vm->used);
         /* The collection has set its next beginning by the pace before. */
         lua_gc(L, LUA_GCRESTART, -1);
+    }
+}
+
+void twl_vm_loaded(twl_vm *vm) {
+    if (vm->config.is_brief) {
+        lua_gc(vm->L, LUA_GCRESTART, -1);
     }
 }
 

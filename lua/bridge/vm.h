@@ -24,7 +24,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include <tidewire/log.h>
+#include <tidewire/tidewire.h>
 
 #include "vm_bytes.h"
 
@@ -41,13 +41,16 @@ typedef struct twl_vm_config {
     size_t memory_limit_bytes; /* 0: 256 MiB; what Lua may hold */
     unsigned budget_ms;        /* 0: 100; CPU time of one call in all */
     bool no_jit;               /* true: activate leaves the JIT off */
+    bool is_brief;             /* does not live long: no garbage is collected
+                                  until twl_vm_loaded */
     uint64_t generation;       /* for twl_vm_generation */
     const char *script_dir;    /* where `require` looks first; copied */
     const char *library_dir;   /* where it looks next; copied; may be NULL */
     twl_sources *sources;      /* borrowed, outlives the VM; never NULL */
     tw_log_cb log;             /* may be NULL: silence */
     void *log_arg;
-    void *user; /* the upper half's own; see twl_vm_user */
+    const tw_server *server; /* whose clocks scripts see; NULL: the machine's */
+    void *user;              /* the upper half's own; see twl_vm_user */
 } twl_vm_config;
 
 /* Makes a VM with the sandbox, `require`, error objects and the metatables of
@@ -129,6 +132,9 @@ int twl_vm_freeze(twl_vm *vm);
 /* Cancels waiting calls, then drops every root: registry, globals, modules.
  * No call is possible afterwards. 0, or TW_EINVALID inside a call. */
 int twl_vm_drop(twl_vm *vm);
+
+/* What makes the VM what it is has been loaded. */
+void twl_vm_loaded(twl_vm *vm);
 
 /* Fits the pace of the collector to what the VM holds. When that grows this
  * happens by itself; for when it has become less, call it now and then. */

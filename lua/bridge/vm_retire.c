@@ -27,6 +27,8 @@ static void stop_compiling(twl_vm *vm) {
         luaJIT_setmode(vm->L, 0, LUAJIT_MODE_ENGINE | LUAJIT_MODE_OFF);
         luaJIT_setmode(vm->L, 0, LUAJIT_MODE_ENGINE | LUAJIT_MODE_FLUSH);
         vm->jit_on = false;
+    } else {
+        twl_budget_profile_stop(vm); /* a profile may have started it */
     }
 }
 

@@ -45,7 +45,9 @@ static void resume(twl_job *job) {
     if (job->kind->is_long) {
         job->call->ticks = 0;
     }
+    uint64_t began = tw_ticks();
     twl_status status = twl_resume(job->call, push_woken, job);
+    twl_job_ran(job, began);
     twl_job_leave(job);
     if (status != TWL_WAITING) {
         twl_job_end(job, status);
@@ -112,6 +114,7 @@ static void on_cancel(void *arg) {
 
 void twl_job_cancel(twl_job *job, const char *reason) {
     twl_job_enter(job);
+    twl_job_ran(job, tw_ticks());
     twl_cancel(job->call, reason);
     twl_job_leave(job);
     twl_job_end(job, TWL_FAILED);

@@ -2,6 +2,7 @@
 #include "ask.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "tidewire/admin.h"
 
@@ -17,13 +18,17 @@ static void tell_failure(int status, const twp_answer *answer) {
     }
 }
 
-int twp_ask(const twp_settings *settings, const char *method, const char *path,
-            twp_answer *answer) {
+int twp_ask_long(const twp_settings *settings, const char *method,
+                 const char *path, const char *data, size_t len,
+                 unsigned timeout_ms, twp_answer *answer) {
     char detail[2048] = "";
     int status;
-    int error = tw_admin_request(
-        twp_settings_text(settings, TWP_RUNTIME_DIR_OPTION), method, path, 0,
-        &status, &answer->body, detail, sizeof detail);
+    const char *dir = twp_settings_text(settings, TWP_RUNTIME_DIR_OPTION);
+    int error = strcmp(method, "POST") == 0
+                    ? tw_admin_post(dir, path, data, len, timeout_ms, &status,
+                                    &answer->body, detail, sizeof detail)
+                    : tw_admin_request(dir, method, path, timeout_ms, &status,
+                                       &answer->body, detail, sizeof detail);
     if (error != 0) {
         fprintf(stderr, "tidewire: %s%s\n",
                 *detail != '\0' ? detail : tw_strerror(error),
@@ -37,6 +42,11 @@ int twp_ask(const twp_settings *settings, const char *method, const char *path,
     tell_failure(status, answer);
     twp_answer_deinit(answer);
     return 1;
+}
+
+int twp_ask(const twp_settings *settings, const char *method, const char *path,
+            twp_answer *answer) {
+    return twp_ask_long(settings, method, path, "", 0, 0, answer);
 }
 
 void twp_answer_deinit(twp_answer *answer) {

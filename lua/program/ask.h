@@ -18,6 +18,11 @@ typedef struct twp_answer {
 int twp_ask(const twp_settings *settings, const char *method, const char *path,
             twp_answer *answer);
 
+/* The same with a body, and as long to wait for the answer as is said. */
+int twp_ask_long(const twp_settings *settings, const char *method,
+                 const char *path, const char *data, size_t len,
+                 unsigned timeout_ms, twp_answer *answer);
+
 void twp_answer_deinit(twp_answer *answer);
 
 #endif

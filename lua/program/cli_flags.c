@@ -93,14 +93,36 @@ static int read_long(twp_settings *settings, unsigned commands,
     return 0;
 }
 
-static void read_short(const char *text, twp_line *line, twp_text *problems) {
+/* Those that are usual elsewhere. */
+static const struct short_flag {
+    const char *name;
+    twp_option_id id;
+} short_flags[] = {{"-e", TWP_EVAL_OPTION}, {"-o", TWP_OUTPUT_OPTION}};
+
+/* Their value is the next argument, whatever it looks like: Lua may begin with
+ * a comment. Answers how many arguments were taken. */
+static int read_short(twp_settings *settings, unsigned commands,
+                      const char *text, const char *next, twp_line *line,
+                      twp_text *problems) {
     if (strcmp(text, "-h") == 0) {
         line->help = "";
-    } else if (strcmp(text, "-V") == 0) {
-        line->wants_version = true;
-    } else {
-        twp_text_printf(problems, "unknown option '%s'\n", text);
+        return 0;
     }
+    if (strcmp(text, "-V") == 0) {
+        line->wants_version = true;
+        return 0;
+    }
+    for (size_t i = 0; i < sizeof short_flags / sizeof *short_flags; i++) {
+        const twp_option *option = &twp_options[short_flags[i].id];
+        if (strcmp(text, short_flags[i].name) == 0 &&
+            (option->commands & commands) != 0) {
+            argument arg = {.value = next};
+            set_option(settings, short_flags[i].id, &arg, NULL, problems);
+            return next != NULL;
+        }
+    }
+    twp_text_printf(problems, "unknown option '%s'\n", text);
+    return 0;
 }
 
 static void read_operand(const char *text, const char *operand_name,
@@ -131,7 +153,8 @@ void twp_cli_flags(twp_settings *settings, unsigned commands,
             const char *next = i + 1 < argc ? argv[i + 1] : NULL;
             i += read_long(settings, commands, text, next, line, problems);
         } else {
-            read_short(text, line, problems);
+            const char *next = i + 1 < argc ? argv[i + 1] : NULL;
+            i += read_short(settings, commands, text, next, line, problems);
         }
     }
 }

@@ -14,5 +14,8 @@ int twp_check(twp_settings *settings, const char *operand);
 int twp_reload(twp_settings *settings, const char *operand);
 int twp_drain(twp_settings *settings, const char *operand);
 int twp_status(twp_settings *settings, const char *operand);
+int twp_top(twp_settings *settings, const char *operand);
+int twp_console(twp_settings *settings, const char *operand);
+int twp_profile(twp_settings *settings, const char *operand);
 
 #endif

@@ -150,6 +150,7 @@ static void fill_limits(tw_config *config, const twp_settings *settings) {
     SIZE(history_budget_bytes, TWP_HISTORY_MEMORY);
     SIZE(recover_limit_bytes, TWP_RECOVER);
     SIZE(dict_memory_bytes, TWP_DICT_MEMORY);
+    SIZE(metric_memory_bytes, TWP_METRIC_MEMORY);
     TIME(presence_grace_ms, TWP_PRESENCE_GRACE);
     COUNT(presence_told_max, TWP_PRESENCE_TOLD);
     COUNT(http.concurrent, TWP_HTTP_CONCURRENT);
@@ -207,6 +208,7 @@ void twp_master_fill(tw_master_config *config, const twp_settings *settings,
         .drain_ms = twp_settings_ms(settings, TWP_DRAIN_OPTION),
         .stop_ms = twp_settings_ms(settings, TWP_STOP_OPTION),
         .freeze_ms = twp_settings_ms(settings, TWP_FREEZE_OPTION),
+        .no_console = !twp_settings_is_on(settings, TWP_CONSOLE_OPTION, true),
     };
     fill_limits(&config->server, settings);
 }

@@ -10,6 +10,7 @@
 #include "help.h"
 #include "nearest.h"
 #include "new.h"
+#include "test.h"
 
 #define RUN_HELP                                                               \
     "Everything else is set in a configuration file or by variables: see\n"    \
@@ -28,6 +29,14 @@
     "Templates: chat, dashboard, notify. Makes the folder NAME with an "       \
     "application, a page,\nsettings and a README; it runs as it is.\n\n"       \
     "Exit status: 0 made, 1 failed and nothing was made, 2 wrong usage.\n"
+#define TEST_HELP                                                              \
+    "  --filter PATTERN        Only cases whose name the pattern matches\n"    \
+    "  --tap                   Output in the Test Anything Protocol\n"         \
+    "  --quiet                 Only what failed, and the count\n\n"            \
+    "Runs tests of scripts, without a network and in a time of their own. "    \
+    "A file takes\nwhat it needs from require \"tidewire.test\".\n\n"          \
+    "Exit status: 0 all passed, 1 something failed or did not load, 2 wrong "  \
+    "usage.\n"
 #define RELOAD_HELP                                                            \
     "All workers switch to the new scripts or none does; connections stay "    \
     "open. Prints\nthe new generation, or why the old one goes on.\n\n"        \
@@ -37,6 +46,26 @@
 #define STATUS_HELP                                                            \
     "Without --runtime-dir the only server that this user runs is asked.\n\n"  \
     "Exit status: 0 it answered, 1 it did not, 2 wrong usage or settings.\n"
+#define TOP_HELP                                                               \
+    "Workers, hooks by CPU time, the fullest queues, the busiest channels. q " \
+    "ends it, the\nspace bar asks anew.\n\n"                                   \
+    "Exit status: 0 ended, 1 the server did not answer, 2 wrong usage, or "    \
+    "no\n"                                                                     \
+    "terminal without --once.\n"
+#define CONSOLE_HELP                                                           \
+    "Each line runs in worker 0, in another with --worker, or in all, as a "   \
+    "hook does: with tw,\nunder the CPU budget, and it may wait. Globals are " \
+    "the session's own. The server\nlogs every line. :help tells more.\n\n"    \
+    "Without a terminal the lines of standard input are run, up to the first " \
+    "that fails.\n\n"                                                          \
+    "Exit status: 0 all went well, 1 not, 2 wrong usage or settings.\n"
+
+#define PROFILE_HELP                                                           \
+    "Samples of the Lua and C stacks of the workers, one in 10 ms of their "   \
+    "CPU time, as a\nflame graph: an SVG that every browser shows. A worker "  \
+    "that waits shows nothing.\n\n"                                            \
+    "Exit status: 0 written, 1 not, or a worker is missing in it, 2 wrong\n"   \
+    "usage or settings.\n"
 
 static const twp_command commands[] = {
     {"run", TWP_RUN, "SCRIPT.lua",
@@ -45,6 +74,7 @@ static const twp_command commands[] = {
      RUN_HELP, twp_run},
     {"check", TWP_CHECK, "SCRIPT.lua", "load a script and tell what is wrong",
      CHECK_HELP, twp_check},
+    {"test", 0, "FILE...", "run tests of scripts", TEST_HELP, NULL},
     {"new", 0, "TEMPLATE NAME", "make a project to begin with", NEW_HELP, NULL},
     {"reload", TWP_ASK, NULL, "load the scripts of a running server again",
      RELOAD_HELP, twp_reload},
@@ -52,13 +82,18 @@ static const twp_command commands[] = {
      twp_drain},
     {"status", TWP_STATUS, NULL, "what a running server does", STATUS_HELP,
      twp_status},
+    {"top", TWP_TOP, NULL, "watch a running server", TOP_HELP, twp_top},
+    {"console", TWP_CONSOLE, NULL, "run Lua in a running server", CONSOLE_HELP,
+     twp_console},
+    {"profile", TWP_PROFILE, NULL, "where a running server's time goes",
+     PROFILE_HELP, twp_profile},
     {"bench", 0, "...", "load generator: echo, fan-out, idle; see bench --help",
      "", NULL},
     {NULL, 0, NULL, NULL, NULL, NULL},
 };
 
 /* Names of a later version: taken, and said so. */
-static const char *const reserved[] = {"test", "top", "doctor", "console"};
+static const char *const reserved[] = {"doctor"};
 
 static const twp_command *find(const char *name) {
     for (const twp_command *c = commands; c->name != NULL; c++) {
@@ -94,6 +129,9 @@ static int print_program_help(FILE *to, int status) {
 static int start(const twp_command *command, int argc, char **argv) {
     if (command->run != NULL) {
         return twp_cli_run(command, argc, argv);
+    }
+    if (strcmp(command->name, "test") == 0) {
+        return twp_test(command, argc, argv);
     }
     return strcmp(command->name, "new") == 0 ? twp_new(command, argc, argv)
                                              : tw_bench_main(argc, argv);

@@ -221,7 +221,8 @@ static void tell(const making *m) {
             printf("%s\n", m->paths[i]);
         }
     }
-    printf("\nNext:\n  cd %s\n  tidewire run --config config.lua --watch\n",
+    printf("\nNext:\n  cd %s\n  tidewire test main_test.lua\n"
+           "  tidewire run --config config.lua --watch\n",
            m->name);
 }
 

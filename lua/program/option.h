@@ -26,7 +26,15 @@ typedef enum twp_kind {
 } twp_kind;
 
 /* Which commands know an option: a set of these. */
-enum { TWP_RUN = 1, TWP_CHECK = 2, TWP_ASK = 4, TWP_STATUS = 8 };
+enum {
+    TWP_RUN = 1,
+    TWP_CHECK = 2,
+    TWP_ASK = 4,
+    TWP_STATUS = 8,
+    TWP_CONSOLE = 16,
+    TWP_TOP = 32,
+    TWP_PROFILE = 64
+};
 
 /* X(SYMBOL, path in the file, flag, kind, commands, least, most, default,
  *   value's name, help). A path of NULL: flag only. A flag of NULL: none. */
@@ -67,12 +75,14 @@ enum { TWP_RUN = 1, TWP_CHECK = 2, TWP_ASK = 4, TWP_STATUS = 8 };
       "Address of /metrics, /health, /ready and /api/status, or \"off\"")      \
     X(ADMIN_TOKEN, "admin_token", NULL, TWP_TEXT, TWP_RUN, 0, 0, "none",       \
       "TOKEN",                                                                 \
-      "Bearer token that lets requests to the admin address reload and "       \
-      "drain; "                                                                \
+      "Bearer token that lets requests to the admin address reload, drain "    \
+      "and run Lua; "                                                          \
       "without one only the Unix socket does")                                 \
     X(ADMIN_TOKEN_FILE, "admin_token_file", NULL, TWP_PATH, TWP_RUN, 0, 0,     \
       "none", "FILE",                                                          \
       "File with that token in its first line, read once at the start")        \
+    X(CONSOLE, "console", NULL, TWP_SWITCH, TWP_RUN, 0, 0, "true", "",         \
+      "Answer tidewire console, which runs Lua in the workers")                \
     X(USER, "user", "user", TWP_TEXT, TWP_RUN, 0, 0, "who started it", "NAME", \
       "User that a server started by root becomes once its ports are bound")   \
     X(GROUP, "group", "group", TWP_TEXT, TWP_RUN, 0, 0, "the user's own",      \
@@ -86,11 +96,10 @@ enum { TWP_RUN = 1, TWP_CHECK = 2, TWP_ASK = 4, TWP_STATUS = 8 };
     X(NODE, "node", NULL, TWP_TEXT, TWP_RUN | TWP_CHECK, 0, 0,                 \
       "the host's name", "NAME", "What scripts read as tw.node.id")            \
     X(RUNTIME_DIR, "runtime_dir", "runtime-dir", TWP_PATH,                     \
-      TWP_RUN | TWP_ASK | TWP_STATUS, 0, 0, "below $XDG_RUNTIME_DIR or /tmp",  \
-      "DIR",                                                                   \
-      "Folder of the server's sockets, mode 0700; names the server to "        \
-      "reload, "                                                               \
-      "drain and status")                                                      \
+      TWP_RUN | TWP_ASK | TWP_STATUS | TWP_CONSOLE | TWP_TOP | TWP_PROFILE, 0, \
+      0, "below $XDG_RUNTIME_DIR or /tmp", "DIR",                              \
+      "Folder of the server's sockets, mode 0700; names the server to those "  \
+      "commands that ask a running one")                                       \
     X(LOG_LEVEL, "log.level", "log-level", TWP_CHOICE, TWP_RUN | TWP_CHECK, 0, \
       0, "info", "debug|info|warn|error", "What is logged, to standard error") \
     X(LOG_FORMAT, "log.format", "log-format", TWP_CHOICE, TWP_RUN | TWP_CHECK, \
@@ -205,6 +214,9 @@ enum { TWP_RUN = 1, TWP_CHECK = 2, TWP_ASK = 4, TWP_STATUS = 8 };
     X(DICT_MEMORY, "limits.dict_memory", NULL, TWP_BYTES, TWP_RUN, 1 << 18,    \
       1e12, "32MiB", "SIZE",                                                   \
       "What all workers share for tw.dict, and an eighth of it for tw.limit")  \
+    X(METRIC_MEMORY, "limits.metric_memory", NULL, TWP_BYTES, TWP_RUN,         \
+      1 << 14, 1e9, "1MiB", "SIZE",                                            \
+      "What tw.metric has in each worker; full, new series are folded")        \
     X(PRESENCE_GRACE, "limits.presence_grace", NULL, TWP_SECONDS, TWP_RUN,     \
       0.001, 3600, "5s", "TIME",                                               \
       "Who comes back to a channel within it neither left nor joined")         \
@@ -252,6 +264,23 @@ enum { TWP_RUN = 1, TWP_CHECK = 2, TWP_ASK = 4, TWP_STATUS = 8 };
       "Print the server's answer as it is")                                    \
     X(FORMAT, NULL, "format", TWP_CHOICE, TWP_CHECK, 0, 0, "text",             \
       "text|json", "How what is wrong is told: lines, or one JSON object")     \
+    X(WORKER, NULL, "worker", TWP_COUNT, TWP_CONSOLE | TWP_PROFILE, 0, 1023,   \
+      "0 for console, all for profile", "N", "Ask this worker")                \
+    X(ALL, NULL, "all", TWP_SWITCH, TWP_CONSOLE, 0, 0, "false", "",            \
+      "Run each line in all workers")                                          \
+    X(EVAL, NULL, "eval", TWP_LIST, TWP_CONSOLE, 0, 0, "none", "LUA",          \
+      "Run this and end; repeatable, and -e for short")                        \
+    X(ONCE, NULL, "once", TWP_SWITCH, TWP_TOP, 0, 0, "false", "",              \
+      "Print one picture, as plain text, and end")                             \
+    X(INTERVAL, NULL, "interval", TWP_SECONDS, TWP_TOP, 0.1, 3600, "2s",       \
+      "TIME", "Between two pictures; rates are of that time")                  \
+    X(SECONDS, NULL, "seconds", TWP_SECONDS, TWP_PROFILE, 0.1, 60, "10s",      \
+      "TIME", "How long to take samples")                                      \
+    X(OUTPUT, NULL, "output", TWP_TEXT, TWP_PROFILE, 0, 0,                     \
+      "profile.svg, or standard output for --folded", "FILE",                  \
+      "Where it goes, and -o for short; - is standard output")                 \
+    X(FOLDED, NULL, "folded", TWP_SWITCH, TWP_PROFILE, 0, 0, "false", "",      \
+      "Folded stacks for other tools, in place of a picture")                  \
     X(WATCH, NULL, "watch", TWP_SWITCH, TWP_RUN, 0, 0, "false", "",            \
       "Reload when a script changes, and show what is wrong with it")
 

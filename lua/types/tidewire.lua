@@ -843,23 +843,94 @@ function tw.utf8.sub(s, i, j) end
 function tw.error(code, message, fields) end
 
 --------------------------------------------------------------------------------
+-- Metrics
+--------------------------------------------------------------------------------
+
+---@alias tw.LabelValue string|number|boolean
+
+---@class tw.CounterOptions
+---@field help string?
+---@field max integer? series in the whole server, 100 by default
+
+---@class tw.GaugeOptions: tw.CounterOptions
+---@field over "sum"|"max"|"min"|"each"|nil what all workers together are
+
+---@class tw.HistogramOptions: tw.CounterOptions
+---@field buckets number[]? upper bounds, rising
+
+---@class tw.Counter
+local Counter = {}
+
+---@param n number? 1
+---@param ... tw.LabelValue one for each label
+---@return true? ok
+---@return tw.Error? err
+function Counter:inc(n, ...) end
+
+---@class tw.Gauge
+local Gauge = {}
+
+---@param value number
+---@param ... tw.LabelValue one for each label
+---@return true? ok
+---@return tw.Error? err
+function Gauge:set(value, ...) end
+
+---@param n number
+---@param ... tw.LabelValue one for each label
+---@return true? ok
+---@return tw.Error? err
+function Gauge:add(n, ...) end
+
+---@class tw.Histogram
+local Histogram = {}
+
+---@param value number
+---@param ... tw.LabelValue one for each label
+---@return true? ok
+---@return tw.Error? err
+function Histogram:observe(value, ...) end
+
+tw.metric = {}
+
+---@param name string
+---@param labels string[]?
+---@param options tw.CounterOptions?
+---@return tw.Counter
+function tw.metric.counter(name, labels, options) end
+
+---@param name string
+---@param labels string[]?
+---@param options tw.GaugeOptions?
+---@return tw.Gauge
+function tw.metric.gauge(name, labels, options) end
+
+---@param name string
+---@param labels string[]?
+---@param options tw.HistogramOptions?
+---@return tw.Histogram
+function tw.metric.histogram(name, labels, options) end
+
+--------------------------------------------------------------------------------
 -- Tokens and cryptography
 --------------------------------------------------------------------------------
 
----@class tw.KeyFile
----@field file string a file that the configuration grants to scripts
+---@class tw.KeySource a file or an address
+---@field file string? a file that the configuration grants to scripts
+---@field url string? https://...; the call waits until what is there has come
+---@field insecure boolean? http is good enough
 
 ---@class tw.KeySecret
----@field secret string|tw.KeyFile
+---@field secret string|tw.KeySource
 
 ---@class tw.JwtError: tw.Error
 ---@field reason "malformed"|"algorithm"|"key"|"signature"|"expired"|"early"|"issuer"|"audience"|"claim"|nil
 
 ---@class tw.JwtOptions exactly one of secret, key, keys and jwks
----@field secret (string|tw.KeyFile)? at least 32 bytes: HS256
----@field key (string|tw.KeyFile)? a public key or certificate as PEM: RS256 or ES256
----@field keys table<string, string|tw.KeyFile|tw.KeySecret>? by the token's kid
----@field jwks (string|table|tw.KeyFile)? a set of keys, as JSON or as its table
+---@field secret (string|tw.KeySource)? at least 32 bytes: HS256
+---@field key (string|tw.KeySource)? a public key or certificate as PEM: RS256 or ES256
+---@field keys table<string, string|tw.KeySource|tw.KeySecret>? by the token's kid
+---@field jwks (string|table|tw.KeySource)? a set of keys, as JSON or as its table
 ---@field algorithms ("HS256"|"RS256"|"ES256")[]? only these
 ---@field iss (string|string[])? the issuer, or one of several
 ---@field aud (string|string[]|false)? who we are; false takes tokens for any audience

@@ -1,7 +1,7 @@
 /* cli-check.test.mjs - tidewire check finds what is wrong, all of it, and
  * nothing that is right. SPDX-License-Identifier: MIT */
 import assert from "node:assert/strict";
-import { readdirSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { afterEach, describe, test } from "node:test";
 import { run, Scripts, source } from "./harness.mjs";
 
@@ -141,7 +141,8 @@ return tw.app { on_message = M.x, on_start = M.y }\n`.replace(", self)", ")"),
     assert.equal(code, 0);
   });
 
-  const scripts = ["scripts/main.lua", ...readdirSync(`${source}/examples`).map((name) => `examples/${name}/app.lua`), ...["lab", "matrix", "state", "hostile"].map((name) => `tests/integration/${name}.lua`)];
+  const examples = readdirSync(`${source}/examples`).flatMap((name) => ["app", "main"].map((file) => `examples/${name}/${file}.lua`));
+  const scripts = ["scripts/main.lua", ...examples.filter((name) => existsSync(`${source}/${name}`)), ...["lab", "matrix", "state", "hostile"].map((name) => `tests/integration/${name}.lua`)];
   for (const name of scripts) {
     test(`finds nothing in ${name}`, async () => {
       const { code, stdout, stderr } = await run(["check", `${source}/${name}`]);

@@ -75,6 +75,16 @@ describe("tidewire new", () => {
     });
   }
 
+  for (const template of TEMPLATES) {
+    test(`${template}: its own tests pass at once`, async () => {
+      const folder = await made(template);
+      const end = await run(["test", "main_test.lua"], { cwd: folder });
+      assert.equal(end.code, 0, end.stdout + end.stderr);
+      assert.match(end.stdout, /^main_test\.lua\n {2}ok /);
+      assert.match(end.stdout, /\n[1-9]\d* passed, 0 failed in /);
+    });
+  }
+
   test("chat: two people talk, and a third reads what was said", async () => {
     const server = await serve(await made("chat"));
     await page(server);

@@ -16,6 +16,7 @@ const PLAIN = 'return require("tidewire").app {}\n';
 /* What is added to a fragment so that it is a whole script. */
 const WRAPPED = {
   statements: (text) => `local tw = require "tidewire"\nlocal function _(conn, msg, room, text)\n${text}\nend\nreturn tw.app { on_stop = _ }\n`,
+  test: (text) => `local t = require "tidewire.test"\nt.it("holds", function()\n    local s = t.server "main.lua"\n${text}\nend)\n`,
   fields: (text) => `local tw = require "tidewire"\nreturn tw.app {\n${text}}\n`,
 };
 
@@ -58,7 +59,23 @@ describe("blocks of Lua", () => {
     assert.equal(code, 0, `${where(block)}: ${stderr}`);
   }
 
+  /* Tests are run, beside what else the page has up to there. */
+  async function runTests(block, text) {
+    const above = block.page.blocks.slice(0, block.page.blocks.indexOf(block));
+    scripts.write("main.lua", PLAIN);
+    above.filter(({ mark, value, language }) => mark === "file" && language === "lua").forEach((one) => scripts.write(one.value, one.text));
+    scripts.write("block_test.lua", text);
+    const { code, stdout, stderr } = await run(["test", "block_test.lua"], { cwd: scripts.folder });
+    assert.equal(code, 0, `${where(block)}: ${stdout}${stderr}`);
+  }
+
   async function check(block) {
+    if (block.mark === "fragment" && block.value === "test") {
+      return runTests(block, WRAPPED.test(block.text));
+    }
+    if (block.mark === "file" && block.value.endsWith("_test.lua")) {
+      return runTests(block, block.text);
+    }
     const config = block.page.blocks.find(({ mark, value }) => mark === "file" && value === "config.lua");
     scripts.write("config.lua", config?.text ?? "return {}\n");
     if (block.mark === "fragment") {
@@ -107,7 +124,7 @@ describe("other blocks", () => {
 
   async function checkCommand(line, place) {
     const words = line.replace(/\s+#.*$/, "").split(/\s+/);
-    const known = ["run", "check", "new", "reload", "drain", "status"];
+    const known = ["run", "check", "test", "new", "reload", "drain", "status", "top", "console", "profile"];
     let command = known.includes(words[0]) ? [words[0]] : ["run"];
     command = words[0] === "bench" ? words.slice(0, 2) : command;
     if (words[0] === "help" || words[0].startsWith("--")) {
@@ -177,7 +194,7 @@ describe("metrics", () => {
     ...list("TW_COUNTERS").map(([, name, help]) => [`tidewire_${name}_total`, help]),
     ...list("TW_GAUGES").map(([, name, help]) => [`tidewire_${name}`, help]),
   ];
-  const own = [...read("core/server/metrics.c").matchAll(/head\(w, "(\w+)"/g)].map(([, name]) => `tidewire_${name}`);
+  const own = [...(read("core/server/metrics.c") + read("core/server/metrics_host.c")).matchAll(/head\(w, "(\w+)"/g)].map(([, name]) => `tidewire_${name}`);
   const reference = page("docs/reference/metrics.md");
   const documented = reference.rows().map(([cell]) => quoted(cell)[0]).filter(Boolean);
 
@@ -222,7 +239,7 @@ describe("names for scripts", () => {
     ...quoted(api.prose).filter((text) => /^tw\.log\.\w+\(/.test(text)),
   ];
   const documented = (owner) => sorted(entries.map((text) => new RegExp(`^${owner}[.:]([a-z0-9_.]+)`).exec(text)?.[1]).filter(Boolean));
-  const deeper = { config: ["get"], file: ["read"], node: ["id"], log: ["debug", "info", "warn", "error"], json: ["encode", "decode", "raw", "array", "null"], utf8: ["valid", "len", "sub"], http: ["get", "post", "request"], jwt: ["verify"], crypto: ["sha256", "hmac", "random", "equal", "to_hex", "from_hex", "to_base64", "from_base64", "to_base64url", "from_base64url"] };
+  const deeper = { config: ["get"], file: ["read"], node: ["id"], log: ["debug", "info", "warn", "error"], json: ["encode", "decode", "raw", "array", "null"], utf8: ["valid", "len", "sub"], http: ["get", "post", "request"], metric: ["counter", "gauge", "histogram"], jwt: ["verify"], crypto: ["sha256", "hmac", "random", "equal", "to_hex", "from_hex", "to_base64", "from_base64", "to_base64url", "from_base64url"] };
 
   test("tw: the reference lists what there is", () => {
     const expected = words("module.c", "names").flatMap((name) => deeper[name]?.map((field) => `${name}.${field}`) ?? [name]);
@@ -240,7 +257,7 @@ describe("names for scripts", () => {
     assert.deepEqual(sorted(/msg="([^"]*)"/.exec(stderr)[1].split(" ")), documented("tw"));
   });
 
-  const objects = { conn: ["conn.c", "fields"], msg: ["msg.c", "fields"], req: ["request.c", "fields"], channel: ["channel.c", "fields"], user: ["user.c", "fields"], remote: ["remote.c", "fields"], sub: ["listen.c", "fields"], timer: ["timer.c", "fields"], task: ["task.c", "fields"], dict: ["dict.c", "fields"] };
+  const objects = { conn: ["conn.c", "fields"], msg: ["msg.c", "fields"], req: ["request.c", "fields"], channel: ["channel.c", "fields"], user: ["user.c", "fields"], remote: ["remote.c", "fields"], sub: ["listen.c", "fields"], timer: ["timer.c", "fields"], task: ["task.c", "fields"], dict: ["dict.c", "fields"], counter: ["metric_counter.c", "fields"], gauge: ["metric_gauge.c", "fields"], histogram: ["metric_histogram.c", "fields"] };
   for (const [owner, [file, table]] of Object.entries(objects)) {
     test(`${owner}: the reference lists what there is`, () => {
       const inProse = { channel: "name", user: "id" }[owner];

@@ -145,6 +145,49 @@ end`);
   test("are Lua", () => assert.equal(spawnSync("luajit", ["-b", `${source}/lua/types/tidewire.lua`, "-"], { stdio: "ignore" }).status, 0));
 });
 
+/* What a test file gets, by asking in one: the library itself, and the methods
+ * behind the metatables of a server and a client. */
+describe("types of tests", () => {
+  const declarations = read("lua/types/test.lua");
+  const declared = (local) => sorted([...declarations.matchAll(new RegExp(`^(?:function )?${local}[.:](\\w+)`, "gm"))].map(([, name]) => name));
+  const page = read("docs/reference/testing.md");
+  let there;
+
+  async function names() {
+    if (!there) {
+      const library = read("lua/tidewire/test/main.lua").match(/local t = \{\n(.*?)\n {4}\}/s)[1];
+      const methods = (file, owner) => [...read(`lua/tidewire/test/${file}.lua`).matchAll(new RegExp(`^function ${owner}:([a-z]\\w*)`, "gm"))].map(([, name]) => name);
+      there = {
+        t: sorted([...library.matchAll(/^ +(\w+) =/gm)].map(([, name]) => name)),
+        Server: sorted(methods("server", "Server")),
+        Client: sorted(methods("client", "Client")),
+      };
+    }
+    return there;
+  }
+
+  for (const [local, prefix] of [["t", "t."], ["Server", "s:"], ["Client", "c:"]]) {
+    test(`${local}: what is declared is there, and the reference tells of it`, async () => {
+      const own = (await names())[local];
+      assert.ok(own.length > 8);
+      assert.deepEqual(declared(local), own);
+      assert.deepEqual(own.filter((name) => !page.includes(`\`${prefix}${name}`)), []);
+    });
+  }
+
+  test("options are those that are taken", () => {
+    const fields = (name) => sorted([...declarations.match(new RegExp(`---@class ${name.replace(".", "\\.")}\n((?:---@field .*\n)+)`))[1].matchAll(/@field (\w+)/g)].map(([, field]) => field));
+    const list = (file, name) => sorted([...read(`lua/tidewire/test/${file}.lua`).match(new RegExp(`${name} = \\{(.*?)\\}`, "s"))[1].matchAll(/"(\w+)"/g)].map(([, word]) => word));
+    assert.deepEqual(fields("test.ServerOptions"), list("server", "OPTIONS"));
+    assert.deepEqual(fields("test.ConnectOptions"), list("request", "CONNECT"));
+    assert.deepEqual(fields("test.RequestOptions"), list("request", "PLAIN"));
+    assert.deepEqual(fields("test.HttpStub"), list("stubs", "local HTTP"));
+    assert.deepEqual(fields("test.RedisOptions"), list("stubs", "local REDIS"));
+  });
+
+  test("are Lua", () => assert.equal(spawnSync("luajit", ["-b", `${source}/lua/types/test.lua`, "-"], { stdio: "ignore" }).status, 0));
+});
+
 describe("set-up-an-editor.md", () => {
   const page = read("docs/how-to/set-up-an-editor.md");
   const block = (mark) => new RegExp(`<!-- ${mark} -->\n\`\`\`\\w+\n(.*?)\`\`\``, "s").exec(page)[1];

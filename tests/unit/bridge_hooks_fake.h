@@ -21,11 +21,13 @@
 #include <tidewire/lua.h>
 
 #include "dict/dict.h"
+#include "metric/metric.h"
+#include "metric/text.h"
 
 /* No test uses all of it. */
 #pragma GCC diagnostic ignored "-Wunused-function"
 
-enum { FAKE_MAX = 64, FAKE_TEXT = 512 };
+enum { FAKE_MAX = 64, FAKE_TEXT = 512, FAKE_ROWS = 1024 };
 
 typedef struct fake_bytes {
     char text[FAKE_TEXT];
@@ -149,6 +151,8 @@ struct tw_server {
     int subscribed_count; /* tw_subscribe was called so often */
     uint64_t counters[TW_COUNTER_COUNT];
     uint64_t gauges[TW_GAUGE_COUNT];
+    tw_hook_row rows[FAKE_ROWS]; /* of all generations */
+    uint32_t row_generations[FAKE_ROWS];
     fake_publication published[FAKE_MAX];
     size_t published_count;
     int publish_error; /* what the next publish answers */
@@ -158,8 +162,12 @@ struct tw_server {
     tw_count_cb count_cb;
     void *count_arg;
     int stopped_count;
-    tw__dicts dicts; /* see bridge_hooks_dict.h */
-    int dict_error;  /* what opening one answers */
+    tw__dicts dicts;               /* see bridge_hooks_dict.h */
+    int dict_error;                /* what opening one answers */
+    struct tw_http_call *requests; /* see bridge_hooks_http.h */
+    int requested_count;           /* tw_http_request was called so often */
+    tw__metrics metrics;           /* see bridge_hooks_metric.h */
+    int metric_error;              /* what opening one answers */
     tw_lua *lua;
     tw_hooks hooks;
 };
@@ -305,8 +313,35 @@ uint64_t tw_server_now(const tw_server *server) {
     return server->now;
 }
 
+uint64_t tw_server_clock_us(const tw_server *server) {
+    return server->now * 1000 + 1;
+}
+
+int64_t tw_server_wall_us(const tw_server *server) {
+    return 1700000000000000 + (int64_t)server->now * 1000;
+}
+
 void tw_server_count(tw_server *server, tw_counter counter, uint64_t n) {
     server->counters[counter] += n;
+}
+
+volatile uint64_t *tw_server_counter(tw_server *server, tw_counter counter) {
+    return &server->counters[counter];
+}
+
+tw_hook_row *tw_server_hook_row(tw_server *server, const char *name,
+                                uint32_t generation) {
+    size_t i = 0;
+    while (server->row_generations[i] != 0 &&
+           (server->row_generations[i] != generation ||
+            strcmp(server->rows[i].name, name) != 0)) {
+        i++;
+        assert_true(i < FAKE_ROWS - 1);
+    }
+    server->row_generations[i] = generation;
+    fake_copy(server->rows[i].name, sizeof server->rows[i].name,
+              (tw_str){name, strlen(name)});
+    return &server->rows[i];
 }
 
 void tw_server_gauge(tw_server *server, tw_gauge gauge, uint64_t value) {
@@ -365,6 +400,37 @@ void tw_server_set_idle(tw_server *server, bool (*cb)(tw_server *, void *),
 
 void tw_member_stopped(tw_server *server) {
     server->stopped_count++;
+}
+
+/* A question of the operator; its test reads the answer. */
+struct tw_question {
+    tw_asked asked;
+    void (*on_gone)(void *arg);
+    void *gone_arg;
+    unsigned answers;
+    char outcome[16];
+    char text[100 << 10];
+    size_t len;
+};
+
+const tw_asked *tw_question_asked(const tw_question *question) {
+    return &question->asked;
+}
+
+void tw_question_on_gone(tw_question *question, void (*cb)(void *arg),
+                         void *arg) {
+    question->on_gone = cb;
+    question->gone_arg = arg;
+}
+
+void tw_question_answer(tw_question *question, const char *outcome,
+                        const char *text, size_t len) {
+    question->answers++;
+    question->len =
+        len < sizeof question->text ? len : sizeof question->text - 1;
+    snprintf(question->outcome, sizeof question->outcome, "%s", outcome);
+    memcpy(question->text, text, question->len);
+    question->text[question->len] = '\0';
 }
 
 /* One turn of the loop: what was posted before it. */
@@ -672,6 +738,8 @@ int tw_channel_count(tw_server *server, tw_str channel, tw_count_cb cb,
 
 #include "bridge_hooks_asked.h"
 #include "bridge_hooks_dict.h"
+#include "bridge_hooks_http.h"
+#include "bridge_hooks_metric.h"
 
 /* ---- requests ----------------------------------------------------------- */
 
@@ -905,6 +973,7 @@ static void fake_free(tw_server *server) {
     assert_null(server->subscriptions);
     tw_lua_destroy(server->lua);
     tw__dicts_deinit(&server->dicts);
+    tw__metrics_deinit(&server->metrics);
     while (server->conns) {
         tw_conn *conn = server->conns;
         server->conns = conn->next;

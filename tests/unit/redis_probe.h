@@ -46,9 +46,11 @@ typedef struct probe {
     int64_t integer;
 } probe;
 
-static inline int probe_dial(void *arg, int *fd) {
+static inline int probe_dial(void *arg, const tw__redis_target *target,
+                             int *fd) {
     probe *p = arg;
     int pair[2];
+    (void)target;
     p->dials++;
     if (p->refuses) {
         errno = ECONNREFUSED;

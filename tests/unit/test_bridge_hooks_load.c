@@ -71,7 +71,7 @@ static void mistakes_in_options_are_told(void **state) {
         {"tw.channels { a = {} } tw.channels { a = {} }", "declared twice"},
         {"tw.publsh('a', 'b')", "did you mean 'publish'?"},
         {"tw.rooms('x')", "name 'rooms' is not available in this version"},
-        {"require 'tidewire.test'", "tidewire.test is not available"},
+        {"require 'tidewire.test'", "tidewire.test is for files"},
         {"tw.mine = 1", "read-only"},
         {"tw.publish('a', 'b')", "cannot be used while the script loads"},
         {"tw.spawn(print)", "cannot be used while the script loads"},

@@ -104,7 +104,7 @@ static void test_defaults_of_numbers_are_values_of_them(void **state) {
             option->kind == TWP_COUNT || option->kind == TWP_SWITCH ||
             option->kind == TWP_CHOICE;
         twp_why why;
-        if (is_number && i != TWP_WORKERS_OPTION) {
+        if (is_number && i != TWP_WORKERS_OPTION && i != TWP_WORKER_OPTION) {
             assert_null(twp_settings_set(&f->settings, (twp_option_id)i,
                                          TWP_FROM_FLAG, option->standard,
                                          &why));

@@ -40,6 +40,7 @@ static int open_admin(void **state) {
     admin = (tw__admin){.job = &job, .control = {NULL, -1}};
     tw__list_init(&admin.conns);
     tw__list_init(&admin.dead);
+    tw__list_init(&admin.dead_asks);
     assert_int_equal(tw__loop_init(&admin.loop, NULL), 0);
     /* On a beat of the clockwork, so that its times are exact. */
     tw__loop_hold(&admin.loop, (tw__loop_now(&admin.loop) / 1000 + 1) * 1000);
@@ -97,7 +98,7 @@ static int connect_with(int bytes) {
                      0);
     set_buffer(pair[0], SO_SNDBUF, bytes);
     set_buffer(pair[1], SO_RCVBUF, bytes);
-    tw__admin_conn_open(&admin, pair[0], true);
+    tw__admin_conn_open(&admin, pair[0], NULL, true);
     return pair[1];
 }
 

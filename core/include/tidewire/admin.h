@@ -17,7 +17,8 @@ extern "C" {
 
 /* Sends one HTTP request without a body and waits for the answer, at most
  * `timeout_ms` for each step of it (0: 60000). Paths are GET "/api/status",
- * "/metrics", "/health", "/ready" and POST "/api/reload", "/api/drain".
+ * "/api/top", "/metrics", "/health", "/ready" and POST "/api/reload",
+ * "/api/drain", "/api/profile".
  *
  * `runtime_dir` names the server; NULL finds the only one that this user runs.
  *
@@ -29,6 +30,13 @@ extern "C" {
 TW_API int tw_admin_request(const char *runtime_dir, const char *method,
                             const char *path, unsigned timeout_ms, int *status,
                             char **body, char *detail, size_t detail_size);
+
+/* The same for a POST with a body, as POST "/api/console" wants one. It goes to
+ * one of the paths above, too. */
+TW_API int tw_admin_post(const char *runtime_dir, const char *path,
+                         const void *data, size_t len, unsigned timeout_ms,
+                         int *status, char **body, char *detail,
+                         size_t detail_size);
 
 TW_API void tw_admin_free(char *body);
 

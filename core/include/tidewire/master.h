@@ -30,6 +30,20 @@ typedef struct tw_member {
     const char *runtime_dir;
 } tw_member;
 
+/* Something that the operator asks a worker's host while it runs, by way of the
+ * admin member, which let nobody in who may not: `tidewire console` and
+ * `tidewire profile` do. The host answers each once, at any later time. */
+typedef struct tw_question tw_question;
+
+/* What is asked; all of it lives as long as the question. */
+typedef struct tw_asked {
+    tw_str kind;    /* "console", "profile" */
+    tw_str text;    /* of a console, what to run; a zero byte follows */
+    tw_str session; /* of a console, whose globals; may be empty */
+    uint32_t ms;    /* of a profile, how long */
+    tw_str by;      /* who asks, for the log: "uid 1000, pid 4242" */
+} tw_asked;
+
 /* Each answers 0 or an error and then writes a report of at most TW_REPORT_MAX
  * bytes, which is logged and given to whoever asked for the reload. `user` is
  * the config's member_user. */
@@ -56,6 +70,8 @@ typedef struct tw_member_hooks {
     /* The worker is about to end, after the drain; calls tw_member_stopped when
      * it is done (a limit applies). NULL: nothing to do. */
     void (*stop)(tw_server *server, void *user);
+    /* The operator asks; see tw_question_answer. NULL: there is no answer. */
+    void (*ask)(tw_server *server, tw_question *question, void *user);
 } tw_member_hooks;
 
 /* Borrowed by on_ready. */
@@ -89,6 +105,7 @@ typedef struct tw_master_config {
     uint32_t drain_ms;     /* [10000] for a drain, then connections are cut */
     uint32_t stop_ms;      /* [5000] for member.stop */
     uint32_t freeze_ms;    /* [250] of a reload, then it is aborted */
+    bool no_console;       /* nobody may ask with the kind "console" */
     /* Called in the master once all members are ready: addresses as bound. */
     void (*on_ready)(const tw_ready *ready, void *user);
 } tw_master_config;
@@ -107,6 +124,19 @@ TW_API void tw_member_stopped(tw_server *server);
 
 /* For the host of a worker: asks the master for a reload, as SIGHUP does. */
 TW_API void tw_member_reload(tw_server *server);
+
+/* What was asked. */
+TW_API const tw_asked *tw_question_asked(const tw_question *question);
+
+/* `cb` is called when nobody waits for the answer any more; the question is
+ * gone then and must not be answered. NULL: none. */
+TW_API void tw_question_on_gone(tw_question *question, void (*cb)(void *arg),
+                                void *arg);
+
+/* Answers, and the question is gone. `outcome` is a word of at most 15 bytes
+ * ("done", "failed"); the text may be anything and is copied. */
+TW_API void tw_question_answer(tw_question *question, const char *outcome,
+                               const char *text, size_t len);
 
 #ifdef __cplusplus
 }

@@ -324,6 +324,8 @@ typedef struct tw_config {
     size_t history_budget_bytes;     /* [256 MiB] kept by this worker as home */
     size_t recover_limit_bytes;      /* [4 MiB] sent for one recovery */
     size_t dict_memory_bytes;        /* [32 MiB] of all dictionaries */
+    size_t metric_memory_bytes;      /* [1 MiB] of the host's metrics, in each
+                                        worker */
     uint32_t presence_grace_ms;      /* [5000] in which coming back is no event */
     uint32_t presence_told_max;      /* [100] members up to which events are
                                         told; in larger channels only numbers */
@@ -386,8 +388,16 @@ TW_API void tw_server_freeze(tw_server *server);
 TW_API void tw_server_thaw(tw_server *server);
 
 TW_API uint64_t tw_server_now(const tw_server *server); /* monotonic ms */
+/* Microseconds, monotonic and since 1970, read anew with each call; in a lab
+ * (tidewire/testing.h) those of its clock. */
+TW_API uint64_t tw_server_clock_us(const tw_server *server);
+TW_API int64_t tw_server_wall_us(const tw_server *server);
 TW_API struct uv_loop_s *tw_server_loop(tw_server *server);
 TW_API void tw_server_count(tw_server *server, tw_counter counter, uint64_t n);
+/* The counter itself, for who counts very often; valid as long as the server.
+ */
+TW_API volatile uint64_t *tw_server_counter(tw_server *server,
+                                            tw_counter counter);
 TW_API void tw_server_gauge(tw_server *server, tw_gauge gauge, uint64_t value);
 
 /* Facts of one slot; the slots of this server are 0 .. tw_server_slots - 1. */
@@ -578,6 +588,8 @@ TW_API void tw_server_set_idle(tw_server *server,
 
 #include "tidewire/channels.h"
 #include "tidewire/dict.h"
+#include "tidewire/hook_stats.h"
 #include "tidewire/http.h"
+#include "tidewire/metric.h"
 #include "tidewire/users.h"
 #endif
