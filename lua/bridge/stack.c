@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "stack.h"
 
-#include <lua.h>
+#include <lualib.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
@@ -30,7 +30,7 @@ static void add_module(twl_stack_map *map, const char *line,
     }
     twl_module *m = &map->modules[map->count++];
     *m = (twl_module){.from = from, .to = to, .offset = offset};
-    m->is_lua = (uintptr_t)lua_resume - from < to - from;
+    m->is_lua = (uintptr_t)luaL_openlibs - from < to - from;
     snprintf(m->path, sizeof m->path, "%.*s", (int)strcspn(line + path, "\n"),
              line + path);
     m->is_program = strcmp(m->path, program) == 0;
