@@ -28,8 +28,8 @@ static bool run_own(tw__turn_hook *hook) {
     tw__home_time_run(bus);
     tw__wait_answer_failed(bus);
     tw__interest_answer_own(bus);
-    bool is_work_left = tw__ask_answer_own(bus);
-    is_work_left |= tw__publish_run_own(bus);
+    bool is_work_left = tw__publish_run_own(bus);
+    is_work_left |= tw__ask_answer_own(bus);
     if (!tw__list_is_empty(&bus->home.news)) {
         tw__news_tell(bus);
     }

@@ -1,5 +1,6 @@
-/* flush.c - what waits for a peer, written in its turn: requests first, then
- * what this slot as a home owes it, and publications last.
+/* flush.c - what waits for a peer, written in its turn: interests first, then
+ * publications and what is ordered with them, questions, which may be about
+ * them, and what this slot as a home owes it.
  * SPDX-License-Identifier: MIT */
 #include <errno.h>
 #include <sys/socket.h>
@@ -19,8 +20,8 @@ static void fill(tw__peer *peer) {
         config->delivery_budget_bytes / 2) {
         peer->is_congested = false;
     }
-    if (tw__interest_tell(peer) != 0 || tw__ask_tell(peer) != 0 ||
-        tw__deliver_tell(peer) != 0 || tw__publish_tell(peer) != 0) {
+    if (tw__interest_tell(peer) != 0 || tw__publish_tell(peer) != 0 ||
+        tw__ask_tell(peer) != 0 || tw__deliver_tell(peer) != 0) {
         tw__clockwork_set(config->clockwork, &peer->retry, RETRY_MS);
     }
 }

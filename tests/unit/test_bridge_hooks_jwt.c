@@ -295,7 +295,7 @@ static void old_addresses_make_room_for_new_ones(void **state) {
                    "    url = 'https://keys.example/' .. msg.data } }) end }");
     tw_conn *conn = fake_connect(server, "/*");
     for (int i = 0; i < TWL_JWT_FETCHED_MAX + 5; i++) {
-        char name[8];
+        char name[16];
         snprintf(name, sizeof name, "%d", i);
         assert_int_equal(fake_message(conn, name), TW_LATER);
         fake_respond(server, 200, SET("a"), NULL);

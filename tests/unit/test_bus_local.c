@@ -20,7 +20,7 @@ static void nothing_is_answered_inside_of_a_call(void **state) {
     assert_string_equal(journal_of(m), "");
     assert_false(tw__bus_is_idle(m->bus));
     UNTIL(w, m->publications == 1);
-    assert_string_equal(journal_of(m), "confirm a\ncount 0\npub a 1\n");
+    assert_string_equal(journal_of(m), "confirm a\npub a 1\ncount 0\n");
     assert_true(tw__bus_is_idle(m->bus));
     world_destroy(w);
 }

@@ -48,6 +48,19 @@ static void persons_are_known_to_all_members(void **state) {
     world_destroy(w);
 }
 
+static void who_asks_after_entering_is_in_the_answer(void **state) {
+    (void)state;
+    world *w = people_of(2);
+    for (uint16_t home = 0; home < 2; home++) {
+        const char *a = name_at(w, home, 0);
+        UNTIL(w, is_quiet(w));
+        enter(&w->members[0], a, 1, "ann");
+        assert_string_equal(ask_persons(&w->members[0], a, 3),
+                            "persons 1 0: ann");
+    }
+    world_destroy(w);
+}
+
 static void info_goes_along_with_a_person(void **state) {
     (void)state;
     world *w = people_of(2);
@@ -822,6 +835,7 @@ static void one_process_needs_no_link(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(persons_are_known_to_all_members),
+        cmocka_unit_test(who_asks_after_entering_is_in_the_answer),
         cmocka_unit_test(info_goes_along_with_a_person),
         cmocka_unit_test(names_must_have_a_length),
         cmocka_unit_test(who_comes_and_goes_is_told_once_a_turn),

@@ -94,7 +94,7 @@ static void labels_cannot_break_out_of_their_quotes(void **state) {
 static void what_is_too_much_is_folded_and_warned_of_once(void **state) {
     (void)state;
     tw_metric *metric = probe_metric(0, &orders);
-    char name[8];
+    char name[16];
     for (int i = 0; i < 10; i++) {
         snprintf(name, sizeof name, "%d", i);
         probe_add(metric, name, 1);
