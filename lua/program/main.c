@@ -31,6 +31,7 @@
     "Exit status: 0 made, 1 failed and nothing was made, 2 wrong usage.\n"
 #define TEST_HELP                                                              \
     "  --filter PATTERN        Only cases whose name the pattern matches\n"    \
+    "  --jobs N                Files at a time, as many as there are cores\n"  \
     "  --tap                   Output in the Test Anything Protocol\n"         \
     "  --quiet                 Only what failed, and the count\n\n"            \
     "Runs tests of scripts, without a network and in a time of their own. "    \

@@ -10,20 +10,16 @@
 
 #include "help.h"
 #include "host.h"
+#include "test_jobs.h"
 
 /* What the line said. */
 typedef struct line {
-    const char *filter;
-    bool is_tap, is_quiet, wants_help;
+    const char *filter, *library;
+    bool is_tap, is_quiet, wants_help, has_colour;
     const char **files; /* borrowed texts */
     size_t count;
+    unsigned jobs; /* 0: as many as there are cores */
 } line;
-
-/* All files together. */
-typedef struct total {
-    tw_lua_test_result cases;
-    unsigned broken; /* files that did not load */
-} total;
 
 /* ---- the line ----------------------------------------------------------- */
 
@@ -37,8 +33,22 @@ static const char *value_of(const char *text, int argc, char *const *argv,
     return *i + 1 < argc ? argv[++*i] : NULL;
 }
 
-static bool is_filter(const char *text) {
-    return strcmp(text, "--filter") == 0 || strncmp(text, "--filter=", 9) == 0;
+static bool is_option(const char *text, const char *name) {
+    size_t len = strlen(name);
+    return strncmp(text, name, len) == 0 &&
+           (text[len] == '\0' || text[len] == '=');
+}
+
+static bool read_jobs(line *l, const char *value) {
+    char *end = NULL;
+    long jobs = value != NULL ? strtol(value, &end, 10) : 0;
+    if (jobs < 1 || jobs > TWP_TEST_JOBS_MAX || *end != '\0') {
+        fprintf(stderr, "tidewire: --jobs needs a number from 1 to %d\n",
+                TWP_TEST_JOBS_MAX);
+        return false;
+    }
+    l->jobs = (unsigned)jobs;
+    return true;
 }
 
 static bool read_option(line *l, int argc, char *const *argv, int *i) {
@@ -49,7 +59,9 @@ static bool read_option(line *l, int argc, char *const *argv, int *i) {
         l->is_tap = true;
     } else if (strcmp(text, "--quiet") == 0) {
         l->is_quiet = true;
-    } else if (is_filter(text)) {
+    } else if (is_option(text, "--jobs")) {
+        return read_jobs(l, value_of(text, argc, argv, i));
+    } else if (is_option(text, "--filter")) {
         l->filter = value_of(text, argc, argv, i);
         if (l->filter == NULL) {
             fprintf(stderr, "tidewire: --filter needs a pattern\n");
@@ -87,11 +99,11 @@ static void print(const char *text, size_t len, void *arg) {
     fflush(stdout); /* should a case end the program, it is known which */
 }
 
-static unsigned cases_of(const total *t) {
+static unsigned cases_of(const twp_test_total *t) {
     return t->cases.passed + t->cases.failed + t->cases.skipped;
 }
 
-static void tell_broken(const line *l, total *t, const char *file,
+static void tell_broken(const line *l, twp_test_total *t, const char *file,
                         const char *report) {
     t->broken++;
     if (l->is_tap) {
@@ -103,18 +115,19 @@ static void tell_broken(const line *l, total *t, const char *file,
     }
 }
 
-static void run_file(const line *l, const char *library, const char *file,
-                     total *t) {
+static void run_file(void *arg, size_t i, twp_test_total *t) {
+    const line *l = arg;
+    const char *file = l->files[i];
     char report[TW_REPORT_MAX] = "";
     tw_lua_test_result result;
     tw_lua_test_config config = {
         .file = file,
-        .library_dir = library,
+        .library_dir = l->library,
         .filter = l->filter,
         .first = cases_of(t) + 1,
         .is_tap = l->is_tap,
         .is_quiet = l->is_quiet,
-        .has_colour = isatty(STDOUT_FILENO) && getenv("NO_COLOR") == NULL,
+        .has_colour = l->has_colour,
         .print = print,
     };
     int error = tw_lua_test(&config, &result, report);
@@ -132,7 +145,7 @@ static double seconds(void) {
     return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
-static void tell_total(const line *l, const total *t, double took) {
+static void tell_total(const line *l, const twp_test_total *t, double took) {
     if (l->is_tap) {
         printf("1..%u\n", cases_of(t));
         return;
@@ -147,16 +160,26 @@ static void tell_total(const line *l, const total *t, double took) {
     printf(" in %.2f s\n", took);
 }
 
-static int run_all(const line *l) {
-    total t = {0};
+/* What TAP numbers one after another runs so, too. */
+static unsigned jobs_of(const line *l) {
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    unsigned jobs = l->jobs != 0 ? l->jobs : cores > 0 ? (unsigned)cores : 1;
+    jobs = jobs < TWP_TEST_JOBS_MAX ? jobs : TWP_TEST_JOBS_MAX;
+    return l->is_tap || l->count == 1 ? 1 : jobs;
+}
+
+static int run_all(line *l) {
+    twp_test_total t = {0};
     double began = seconds();
     char *library = twp_library_dir();
+    l->library = library;
+    l->has_colour = isatty(STDOUT_FILENO) && getenv("NO_COLOR") == NULL;
     if (l->is_tap) {
         printf("TAP version 14\n");
     }
-    for (size_t i = 0; i < l->count; i++) {
-        run_file(l, library, l->files[i], &t);
-    }
+    const twp_test_jobs jobs = {
+        .run = run_file, .arg = l, .names = l->files, .count = l->count};
+    twp_test_run(&jobs, jobs_of(l), &t);
     free(library);
     tell_total(l, &t, seconds() - began);
     if (cases_of(&t) == 0 && t.broken == 0) {

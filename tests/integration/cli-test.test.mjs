@@ -182,6 +182,22 @@ end)
     assert.match(block, /message: \|\n {4}.*here\n {4}and there/);
   });
 
+  test("prints files in their order, however many run at once", async () => {
+    scripts.write("b_test.lua", MANY.replace("outer", "second"));
+    scripts.write("c_test.lua", MANY.replace("outer", "third"));
+    const outputs = [];
+    for (const jobs of [["--jobs", "1"], ["--jobs=2"], ["--jobs", "64"], []]) {
+      const { code, stdout } = await runTests(MANY, [...jobs, "b_test.lua", "c_test.lua"]);
+      assert.equal(code, 1);
+      outputs.push(stdout.replace(/in [\d.]+ s/, "in time"));
+    }
+    assert.match(outputs[0], /second > one[^]*third > one[^]*outer > one[^]*3 passed, 3 failed, 3 skipped in time/);
+    assert.deepEqual(new Set(outputs).size, 1, outputs.join("\n"));
+    const { code, stderr } = await runTests(MANY, ["--jobs", "none"]);
+    assert.equal(code, 2);
+    assert.match(stderr, /--jobs needs a number from 1 to 64/);
+  });
+
   test("runs what --filter names, and says when that is nothing", async () => {
     const some = await runTests(MANY, ["--filter", "outer > one"]);
     assert.equal(some.code, 0);
