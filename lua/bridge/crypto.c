@@ -7,6 +7,7 @@
 
 #include "../crypto/base64.h"
 #include "budget.h"
+#include "call_options.h"
 #include "err.h"
 #include "opts.h"
 #include "vm.h"
@@ -16,6 +17,18 @@ enum {
     TEXT_BYTES = 16 << 20, /* what is turned into text or back at once */
     RANDOM_BYTES = 65536
 };
+
+static const twl_name form_options[] = {{"as", false}, {NULL, false}};
+
+static const twl_name hmac_options[] = {
+    {"hash", false}, {"as", false}, {NULL, false}};
+
+const twl_call_options twl_call_sha256 = {"crypto.sha256", 2,
+                                          "tw.crypto.sha256", form_options};
+const twl_call_options twl_call_hmac = {"crypto.hmac", 3, "tw.crypto.hmac",
+                                        hmac_options};
+const twl_call_options twl_call_random = {"crypto.random", 2,
+                                          "tw.crypto.random", form_options};
 
 static const char digest_key;
 
@@ -116,10 +129,9 @@ static int finish(lua_State *L, twl_digest *digest, tw_str data, form as) {
 /* sha256(data [, options]) */
 static int crypto_sha256(lua_State *L) {
     static const char what[] = "tw.crypto.sha256";
-    static const twl_name options[] = {{"as", false}, {NULL, false}};
     tw_str data = twl_arg_string(L, 1, what, "data");
     form as = RAW;
-    if (twl_arg_options(L, 2, what, options)) {
+    if (twl_arg_options(L, 2, what, form_options)) {
         as = read_form(L, 2, what);
     }
     twl_digest *digest = twl_crypto_digest(L);
@@ -150,13 +162,11 @@ static twl_hash read_hash(lua_State *L, int index, const char *what) {
 /* hmac(key, data [, options]) */
 static int crypto_hmac(lua_State *L) {
     static const char what[] = "tw.crypto.hmac";
-    static const twl_name options[] = {
-        {"hash", false}, {"as", false}, {NULL, false}};
     tw_str key = twl_arg_string(L, 1, what, "key");
     tw_str data = twl_arg_string(L, 2, what, "data");
     twl_hash hash = TWL_SHA256;
     form as = RAW;
-    if (twl_arg_options(L, 3, what, options)) {
+    if (twl_arg_options(L, 3, what, hmac_options)) {
         hash = read_hash(L, 3, what);
         as = read_form(L, 3, what);
     }
@@ -171,10 +181,9 @@ static int crypto_hmac(lua_State *L) {
 /* random(n [, options]) */
 static int crypto_random(lua_State *L) {
     static const char what[] = "tw.crypto.random";
-    static const twl_name options[] = {{"as", false}, {NULL, false}};
     size_t len = (size_t)twl_arg_number(L, 1, what, "n", 1, RANDOM_BYTES);
     form as = RAW;
-    if (twl_arg_options(L, 2, what, options)) {
+    if (twl_arg_options(L, 2, what, form_options)) {
         as = read_form(L, 2, what);
     }
     twl_bytes *bytes = twl_vm_scratch(twl_vm_of(L));

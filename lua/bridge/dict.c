@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "bridge.h"
+#include "call_options.h"
 #include "err.h"
 #include "handle.h"
 #include "job.h"
@@ -35,6 +36,8 @@ static const twl_name fields[] = {
 };
 
 static const twl_name new_options[] = {{"bytes", false}, {NULL, false}};
+
+const twl_call_options twl_call_dict = {"dict", 2, "tw.dict", new_options};
 
 /* The key in the registry of all handles by their name. */
 static const char handles_key;

@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "call_options.h"
 #include "channel.h"
 #include "err.h"
 #include "job.h"
@@ -19,6 +20,9 @@ enum { MAX_LIMIT = 1000 };
 
 static const twl_name options[] = {
     {"since", false}, {"limit", false}, {"reverse", false}, {NULL, false}};
+
+const twl_call_options twl_call_history = {"channel():history", 1,
+                                           "channel:history", options};
 
 /* ---- the copy ------------------------------------------------------------ */
 

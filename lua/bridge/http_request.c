@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "call_options.h"
 #include "data.h"
 #include "err.h"
 #include "http.h"
@@ -29,6 +30,13 @@ static const twl_name request_options[] = {
     {"connect", false}, {"redirects", false}, {"max_body", false},
     {"method", false},  {"url", false},       {"body", false},
     {NULL, false}};
+
+const twl_call_options twl_call_http_get = {"http.get", 2, "tw.http.get",
+                                            get_options};
+const twl_call_options twl_call_http_post = {"http.post", 3, "tw.http.post",
+                                             get_options};
+const twl_call_options twl_call_http_request = {
+    "http.request", 1, "tw.http.request", request_options};
 
 /* ---- the query ---- */
 

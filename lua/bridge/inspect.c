@@ -12,6 +12,7 @@
 
 #include "app.h"
 #include "bridge.h"
+#include "call_options.h"
 #include "err.h"
 #include "loader.h"
 #include "member.h"
@@ -196,8 +197,10 @@ static void ask(lua_State *L, void *arg) {
         read_field(L, q);
         break;
     case TWL_USE_KEY:
-        if (strcmp(use->owner, "app") == 0) {
+        if (strcmp(use->owner, "app") == 0 && use->place == 1) {
             twl_app_check_name(L, use->name);
+        } else {
+            twl_call_options_check(L, use->owner, use->place, use->name);
         }
         break;
     case TWL_USE_REQUIRE:

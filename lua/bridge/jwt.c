@@ -8,6 +8,7 @@
 
 #include "../crypto/base64.h"
 #include "../crypto/jwt_token.h"
+#include "call_options.h"
 #include "crypto.h"
 #include "err.h"
 #include "json.h"
@@ -82,14 +83,18 @@ static unsigned read_algorithms(lua_State *L) {
     return allowed;
 }
 
+static const twl_name options[] = {
+    {"secret", false},  {"key", false},        {"keys", false},
+    {"jwks", false},    {"algorithms", false}, {"aud", false},
+    {"iss", false},     {"leeway", false},     {"max_age", false},
+    {"require", false}, {"max_bytes", false},  {"now", false},
+    {NULL, false},
+};
+
+const twl_call_options twl_call_jwt_verify = {"jwt.verify", 2, TWL_JWT_VERIFY,
+                                              options};
+
 static void read_settings(lua_State *L, settings *s) {
-    static const twl_name options[] = {
-        {"secret", false},  {"key", false},        {"keys", false},
-        {"jwks", false},    {"algorithms", false}, {"aud", false},
-        {"iss", false},     {"leeway", false},     {"max_age", false},
-        {"require", false}, {"max_bytes", false},  {"now", false},
-        {NULL, false},
-    };
     static const char what[] = TWL_JWT_VERIFY;
     if (!twl_arg_options(L, OPTIONS, what, options)) {
         twl_raise(L, "%s: options with a secret, key, keys or jwks are needed",

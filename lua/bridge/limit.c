@@ -3,6 +3,7 @@
 
 #include "app_settings.h"
 #include "bridge.h"
+#include "call_options.h"
 #include "conn.h"
 #include "dict.h"
 #include "err.h"
@@ -12,6 +13,8 @@
 
 static const twl_name limit_options[] = {
     {"rate", false}, {"burst", false}, {NULL, false}};
+
+const twl_call_options twl_call_limit = {"limit", 2, "tw.limit", limit_options};
 
 static const twl_name conn_options[] = {{"rate", false},
                                         {"bytes", false},

@@ -4,6 +4,7 @@
 #include <lauxlib.h>
 #include <string.h>
 
+#include "call_options.h"
 #include "err.h"
 #include "log.h"
 #include "names.h"
@@ -17,6 +18,13 @@ static const twl_name gauge_options[] = {
 
 static const twl_name histogram_options[] = {
     {"help", false}, {"max", false}, {"buckets", false}, {NULL, false}};
+
+const twl_call_options twl_call_counter = {
+    "metric.counter", 3, "tw.metric.counter", counter_options};
+const twl_call_options twl_call_gauge = {"metric.gauge", 3, "tw.metric.gauge",
+                                         gauge_options};
+const twl_call_options twl_call_histogram = {
+    "metric.histogram", 3, "tw.metric.histogram", histogram_options};
 
 /* Where the arguments are. */
 enum { NAME = 1, LABELS, OPTIONS, ARGUMENTS = OPTIONS };

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "call_options.h"
 #include "channel.h"
 #include "err.h"
 #include "job.h"
@@ -14,6 +15,9 @@
 enum { MAX_LIMIT = 1000 };
 
 static const twl_name options[] = {{"limit", false}, {NULL, false}};
+
+const twl_call_options twl_call_presence = {"channel():presence", 1,
+                                            "channel:presence", options};
 
 /* ---- members ------------------------------------------------------------- */
 

@@ -3,6 +3,7 @@
 
 #include <lauxlib.h>
 
+#include "call_options.h"
 #include "conn.h"
 #include "data.h"
 #include "err.h"
@@ -21,6 +22,10 @@ static const twl_name options[] = {
     {"history", false}, {"priority", true}, {"at", true},
     {"after", true},    {NULL, false},
 };
+
+const twl_call_options twl_call_publish = {"publish", 3, "tw.publish", options};
+const twl_call_options twl_call_user_send = {"user():send", 2, "user:send",
+                                             options};
 
 typedef struct publishing {
     tw_publish_options to;

@@ -4,6 +4,7 @@
 #include <lauxlib.h>
 #include <string.h>
 
+#include "call_options.h"
 #include "data.h"
 #include "err.h"
 #include "handle.h"
@@ -29,6 +30,9 @@ static const twl_name fields[] = {
 };
 
 static const twl_name send_options[] = {{"binary", false}, {NULL, false}};
+
+const twl_call_options twl_call_remote_send = {"conn():send", 2, "remote:send",
+                                               send_options};
 
 /* ---- making -------------------------------------------------------------- */
 

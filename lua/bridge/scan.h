@@ -11,10 +11,10 @@
 #include <stddef.h>
 
 typedef enum twl_use_kind {
-    TWL_USE_READ,   /* a global is read; `near` may be a local meant instead */
-    TWL_USE_WRITE,  /* a global is assigned */
-    TWL_USE_FIELD,  /* tw.NAME or tw.NAME.NAME; `name` without the "tw." */
-    TWL_USE_KEY,    /* tw.OWNER { NAME = ... }, at the table's top level */
+    TWL_USE_READ,  /* a global is read; `near` may be a local meant instead */
+    TWL_USE_WRITE, /* a global is assigned */
+    TWL_USE_FIELD, /* tw.NAME or tw.NAME.NAME; `name` without the "tw." */
+    TWL_USE_KEY,   /* tw.OWNER(..., { NAME = ... }), at the table's top level */
     TWL_USE_REQUIRE /* require "NAME" inside of a function */
 } twl_use_kind;
 
@@ -22,7 +22,9 @@ typedef struct twl_use {
     twl_use_kind kind;
     int line;
     const char *name;
-    const char *owner; /* of a KEY */
+    const char *owner; /* of a KEY: "app", "http.get"; "channel():history" of a
+                          method of what tw.channel(...) gives */
+    int place;         /* of a KEY: the table's among the arguments, from 1 */
     const char *near;  /* "" when no local is like it */
 } twl_use;
 

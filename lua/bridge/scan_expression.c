@@ -1,5 +1,6 @@
 /* Expressions, and what is called and indexed in them.
  * SPDX-License-Identifier: MIT */
+#include <stdio.h>
 #include <string.h>
 
 #include "scan_parts.h"
@@ -29,8 +30,9 @@ void twl_scan_function_body(twl_scan_state *s, bool is_method) {
     s->count = count;
 }
 
-/* `owner` is what tw.OWNER is called with it, "" for other tables. */
-static void table(twl_scan_state *s, const char *owner) {
+/* A table that is an argument, in this place, of what `owner` names; "" for
+ * others. */
+static void table(twl_scan_state *s, const char *owner, int place) {
     twl_scan_expect(s, "{");
     while (!twl_scan_is(s, "}") && !s->is_broken) {
         if (twl_scan_take(s, "[")) {
@@ -42,7 +44,11 @@ static void table(twl_scan_state *s, const char *owner) {
             char name[TWL_SCAN_NAME];
             twl_scan_copy(name, &s->now);
             if (*owner != '\0') {
-                twl_scan_tell(s, TWL_USE_KEY, s->now.line, name, owner);
+                twl_scan_tell(s, &(twl_use){.kind = TWL_USE_KEY,
+                                            .line = s->now.line,
+                                            .name = name,
+                                            .owner = owner,
+                                            .place = place});
             }
             twl_scan_advance(s);
             twl_scan_advance(s);
@@ -61,21 +67,27 @@ void twl_scan_expressions(twl_scan_state *s) {
     } while (twl_scan_take(s, ","));
 }
 
+static void argument(twl_scan_state *s, const char *owner, int place) {
+    if (*owner != '\0' && twl_scan_is(s, "{")) {
+        table(s, owner, place);
+        operators(s);
+    } else {
+        twl_scan_expression(s);
+    }
+}
+
 static void arguments(twl_scan_state *s, const char *owner) {
+    int place = 0;
     if (s->now.kind == TWL_TOKEN_STRING) {
         twl_scan_advance(s);
     } else if (twl_scan_is(s, "{")) {
-        table(s, owner);
+        table(s, owner, 1);
     } else {
         twl_scan_expect(s, "(");
-        if (*owner != '\0' && twl_scan_is(s, "{")) {
-            table(s, owner);
-            operators(s);
-            if (twl_scan_take(s, ",")) {
-                twl_scan_expressions(s);
-            }
-        } else if (!twl_scan_is(s, ")")) {
-            twl_scan_expressions(s);
+        if (!twl_scan_is(s, ")")) {
+            do {
+                argument(s, owner, ++place);
+            } while (twl_scan_take(s, ","));
         }
         twl_scan_expect(s, ")");
     }
@@ -119,7 +131,10 @@ static void tw_chain(twl_scan_state *s, char path[TWL_SCAN_NAME]) {
         strcat(path, step);
     }
     if (*path != '\0') {
-        twl_scan_tell(s, TWL_USE_FIELD, line, path, "");
+        twl_scan_tell(s, &(twl_use){.kind = TWL_USE_FIELD,
+                                    .line = line,
+                                    .name = path,
+                                    .owner = ""});
     }
 }
 
@@ -136,18 +151,46 @@ static twl_scan_operand primary(twl_scan_state *s) {
     return o;
 }
 
-/* One step behind a value; false when there is none. */
-static bool suffix(twl_scan_state *s, const char *owner) {
-    if (twl_scan_take(s, ".")) {
+/* Of tw.NAME(...) more is known than that it is a value: "NAME()". */
+static void note_call(char path[TWL_SCAN_NAME]) {
+    size_t len = strlen(path);
+    if (len > 0 && len + 3 <= TWL_SCAN_NAME && strpbrk(path, ":(") == NULL) {
+        memcpy(path + len, "()", 3);
+    } else {
+        path[0] = '\0';
+    }
+}
+
+/* The method of such a value: "NAME():METHOD"; "" of others. */
+static void note_method(char path[TWL_SCAN_NAME], const twl_token *name) {
+    size_t len = strlen(path);
+    bool is_called = len > 0 && path[len - 1] == ')';
+    if (is_called && len + name->len + 2 <= TWL_SCAN_NAME) {
+        snprintf(path + len, TWL_SCAN_NAME - len, ":%.*s", (int)name->len,
+                 name->begin);
+    } else {
+        path[0] = '\0';
+    }
+}
+
+/* One step behind a value; false when there is none. `path` is what is known of
+ * the value, then of the next. */
+static bool suffix(twl_scan_state *s, char path[TWL_SCAN_NAME]) {
+    if (twl_scan_take(s, ":")) {
+        twl_token name = twl_scan_take_name(s);
+        note_method(path, &name);
+        arguments(s, path);
+        path[0] = '\0';
+    } else if (is_call(s)) {
+        arguments(s, path);
+        note_call(path);
+    } else if (twl_scan_take(s, ".")) {
         twl_scan_take_name(s);
+        path[0] = '\0';
     } else if (twl_scan_take(s, "[")) {
         twl_scan_expression(s);
         twl_scan_expect(s, "]");
-    } else if (twl_scan_take(s, ":")) {
-        twl_scan_take_name(s);
-        arguments(s, "");
-    } else if (is_call(s)) {
-        arguments(s, owner);
+        path[0] = '\0';
     } else {
         return false;
     }
@@ -158,11 +201,11 @@ static bool suffix(twl_scan_state *s, const char *owner) {
  * given back: whoever asked knows what becomes of it. */
 twl_scan_operand twl_scan_suffixed(twl_scan_state *s) {
     twl_scan_operand o = primary(s);
-    char owner[TWL_SCAN_NAME] = "";
+    char path[TWL_SCAN_NAME] = "";
     look_at_require(s, &o);
     if (o.is_name && o.of != NULL && o.of->is_tw && twl_scan_is(s, ".")) {
         o.is_name = false;
-        tw_chain(s, owner);
+        tw_chain(s, path);
     }
     bool is_suffix = twl_scan_is(s, ".") || twl_scan_is(s, "[") ||
                      twl_scan_is(s, ":") || is_call(s);
@@ -170,8 +213,7 @@ twl_scan_operand twl_scan_suffixed(twl_scan_state *s) {
         twl_scan_use_value(s, &o);
         o.is_name = false;
     }
-    while (is_suffix && suffix(s, owner)) {
-        owner[0] = '\0';
+    while (is_suffix && suffix(s, path)) {
     }
     return o;
 }
@@ -205,7 +247,7 @@ static void simple(twl_scan_state *s) {
     if (is_constant(s)) {
         twl_scan_advance(s);
     } else if (twl_scan_is(s, "{")) {
-        table(s, "");
+        table(s, "", 0);
     } else if (twl_scan_take(s, "function")) {
         twl_scan_function_body(s, false);
     } else {

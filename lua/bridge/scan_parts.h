@@ -56,8 +56,7 @@ void twl_scan_leave(twl_scan_state *s);
 
 /* What is longer is cut. */
 void twl_scan_copy(char out[TWL_SCAN_NAME], const twl_token *token);
-void twl_scan_tell(twl_scan_state *s, twl_use_kind kind, int line,
-                   const char *name, const char *owner);
+void twl_scan_tell(twl_scan_state *s, const twl_use *use);
 void twl_scan_tell_token(twl_scan_state *s, twl_use_kind kind,
                          const twl_token *token);
 

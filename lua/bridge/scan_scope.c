@@ -104,24 +104,26 @@ static void nearest(const twl_scan_state *s, const char *name,
     }
 }
 
-void twl_scan_tell(twl_scan_state *s, twl_use_kind kind, int line,
-                   const char *name, const char *owner) {
+void twl_scan_tell(twl_scan_state *s, const twl_use *use) {
     char near[TWL_SCAN_NAME] = "";
+    twl_use told = *use;
     if (s->on_use == NULL || s->is_broken) {
         return;
     }
-    if (kind == TWL_USE_READ) {
-        nearest(s, name, near);
+    if (use->kind == TWL_USE_READ) {
+        nearest(s, use->name, near);
     }
-    twl_use use = {kind, line, name, owner, near};
-    s->on_use(&use, s->arg);
+    told.near = near;
+    s->on_use(&told, s->arg);
 }
 
 void twl_scan_tell_token(twl_scan_state *s, twl_use_kind kind,
                          const twl_token *token) {
     char name[TWL_SCAN_NAME];
     twl_scan_copy(name, token);
-    twl_scan_tell(s, kind, token->line, name, "");
+    twl_scan_tell(
+        s, &(twl_use){
+               .kind = kind, .line = token->line, .name = name, .owner = ""});
 }
 
 /* ---- locals ------------------------------------------------------------- */

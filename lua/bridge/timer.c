@@ -4,6 +4,7 @@
 #include <lauxlib.h>
 #include <string.h>
 
+#include "call_options.h"
 #include "err.h"
 #include "handle.h"
 #include "job.h"
@@ -29,6 +30,8 @@ typedef struct twl_timer {
 
 static const twl_name options[] = {
     {"name", false}, {"once", false}, {"jitter", false}, {NULL, false}};
+
+const twl_call_options twl_call_every = {"every", 3, "tw.every", options};
 
 static const twl_name fields[] = {{"cancel", false}, {NULL, false}};
 

@@ -51,6 +51,64 @@ return tw.routes { ["/a"] = tw.app {
       "./lib/x.lua:3: undefined variable 'undefind'",
     ]));
 
+  /* Those that take options, each with a misspelt one, and what it is called. */
+  const CALLS = [
+    ['tw.publish("a", 1, { excpet = 1 })', "tw.publish", "excpet", "except"],
+    ['tw.user("a"):send({ any = 1 }, { kye = "x" })', "user:send", "kye", "key"],
+    ['tw.conn(conn.id):send("a", { binray = true })', "remote:send", "binray", "binary"],
+    ['tw.every(1, print, { nam = "x" })', "tw.every", "nam", "name"],
+    ['tw.http.get("http://127.0.0.1/", { timeot = 1 })', "tw.http.get", "timeot", "timeout"],
+    ['tw.http.post("http://127.0.0.1/", {}, { headres = {} })', "tw.http.post", "headres", "headers"],
+    ['tw.http.request { ulr = "http://127.0.0.1/" }', "tw.http.request", "ulr", "url"],
+    ['tw.limit("a", { rat = 1 })', "tw.limit", "rat", "rate"],
+    ['tw.dict("a", { byts = 1 })', "tw.dict", "byts", "bytes"],
+    ['tw.jwt.verify("a", { secrte = "x" })', "tw.jwt.verify", "secrte", "secret"],
+    ['tw.crypto.sha256("a", { az = "hex" })', "tw.crypto.sha256", "az", "as"],
+    ['tw.crypto.hmac("a", "b", { hsah = "sha1" })', "tw.crypto.hmac", "hsah", "hash"],
+    ['tw.crypto.random(9, { az = "hex" })', "tw.crypto.random", "az", "as"],
+    ['tw.metric.counter("a_total", {}, { hlep = "x" })', "tw.metric.counter", "hlep", "help"],
+    ['tw.metric.gauge("a", {}, { ovre = "max" })', "tw.metric.gauge", "ovre", "over"],
+    ['tw.metric.histogram("b", {}, { bucktes = {} })', "tw.metric.histogram", "bucktes", "buckets"],
+    ['tw.channel("a"):history { limti = 1 }', "channel:history", "limti", "limit"],
+    ['tw.channel("a"):presence({ limti = 1 })', "channel:presence", "limti", "limit"],
+  ].map(([call, what, wrong, right]) => ({ call, says: `${what}: unknown option '${wrong}' (did you mean '${right}'?)` }));
+  const CALLER = `${HEAD}return tw.app { on_message = function(conn)
+${CALLS.map(({ call }) => `    conn:send(select(2, pcall(function() ${call} end)))`).join("\n")}
+end }\n`;
+
+  test("finds misspelt options of calls in hooks", () => expectLines({ "main.lua": CALLER }, CALLS.map(({ says }, i) => `main.lua:${i + 3}: ${says}`)));
+
+  test("says of them what the running hook says", async () => {
+    const scripts = new Scripts({
+      "main.lua": CALLER,
+      "main_test.lua": `local t = require "tidewire.test"
+t.it("says so", function()
+    local c = t.server("main.lua"):connect()
+    c:send "all"
+${CALLS.map(({ says }, i) => `    t.equal(c:receive(), ${JSON.stringify(`main.lua:${i + 3}: ${says}`)})`).join("\n")}
+end)\n`,
+    });
+    later.push(scripts);
+    const { code, stdout, stderr } = await run(["test", "main_test.lua"], { cwd: scripts.folder });
+    assert.equal(code, 0, stdout + stderr);
+  });
+
+  test("leaves alone what is data, and what it cannot know", async () => {
+    const { code, stderr } = await check({
+      "main.lua": `${HEAD}local publish, other = tw.publish, { http = { get = print }, history = print }
+return tw.app { on_message = function(conn, msg)
+    tw.publish("a", { excpet = 1 }, { except = conn })
+    tw.http.post("http://x/", { timeot = 1 }, { timeout = 1 })
+    publish("a", 1, { mine = 1 })
+    other.http.get("x", { timeot = 1 })
+    other:history { limti = 1 }
+    conn:send({ binray = 1 })
+    return tw.publish("a", { msg = { wait = 1 } }, { wait = (function() return { waite = 1 } end)().waite == 1 })
+end }\n`,
+    });
+    assert.equal(code, 0, stderr);
+  });
+
   test("tells a syntax error once, and what else is wrong in other files", () =>
     expectLines({
       "main.lua": `${HEAD}require "fine"\nrequire "broken"\nreturn tw.app {}\n`,

@@ -16,14 +16,19 @@ typedef struct told {
     char text[4096];
 } told;
 
-/* "W1:count F3:json.encode K4:app.ping" ... */
+/* "W1:count F3:json.encode K4:app.ping", a key with its place: "K4/3:..." when
+ * it is not the first. */
 static void on_use(const twl_use *use, void *arg) {
     static const char letters[] = "RWFKQ";
     told *t = arg;
     size_t len = strlen(t->text);
-    snprintf(t->text + len, sizeof t->text - len, "%s%c%d:%s%s%s%s%s",
-             len > 0 ? " " : "", letters[use->kind], use->line, use->owner,
-             *use->owner != '\0' ? "." : "", use->name,
+    char place[16] = "";
+    if (use->place > 1) {
+        snprintf(place, sizeof place, "/%d", use->place);
+    }
+    snprintf(t->text + len, sizeof t->text - len, "%s%c%d%s:%s%s%s%s%s",
+             len > 0 ? " " : "", letters[use->kind], use->line, place,
+             use->owner, *use->owner != '\0' ? "." : "", use->name,
              *use->near != '\0' ? "~" : "", use->near);
 }
 
@@ -106,6 +111,22 @@ static void names_of_tidewire_are_told(void **state) {
                 "R1:require F1:app K1:app.on_x R1:y");
 }
 
+static void options_are_told_with_their_place(void **state) {
+    (void)state;
+#define TW "local tw = require 'tidewire' "
+    assert_uses(TW "tw.f(x, {a = 1}, {b = 2})",
+                "R1:require F1:f R1:x K1/2:f.a K1/3:f.b");
+    assert_uses(TW "tw.f(1, {a = 1} == y, g {h = 1})",
+                "R1:require F1:f K1/2:f.a R1:y R1:g");
+    assert_uses(TW "tw.f 'x':g {a = 1}:h {b = 1}",
+                "R1:require F1:f K1:f():g.a");
+    assert_uses(TW "tw.f().x:g {a = 1} tw.f()[1]:g {a = 1}",
+                "R1:require F1:f F1:f");
+    assert_uses(TW "tw.f(1):g(2, {a = 1}) tw.f()() {b = 1}",
+                "R1:require F1:f K1/2:f():g.a F1:f");
+#undef TW
+}
+
 static void a_tw_that_is_not_certain_is_left_alone(void **state) {
     (void)state;
     assert_uses("local tw = require 'tidewire' tw = {} tw.x()", "R1:require");
@@ -184,6 +205,7 @@ int main(void) {
         cmocka_unit_test(a_local_that_was_meant_is_named),
         cmocka_unit_test(all_that_lua_allows_is_understood),
         cmocka_unit_test(names_of_tidewire_are_told),
+        cmocka_unit_test(options_are_told_with_their_place),
         cmocka_unit_test(a_tw_that_is_not_certain_is_left_alone),
         cmocka_unit_test(a_module_wanted_in_a_function_is_told),
         cmocka_unit_test(what_is_not_lua_tells_nothing),
